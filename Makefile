@@ -1,0 +1,38 @@
+# Everything a person does with a checkout. Each target sets itself up, once.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format snapshots screen clean
+
+demo: $(READY)  ## the control room on a real campaign that is really running
+	@$(VENV)/bin/opsroom demo $(DEMO)
+
+test: $(READY)  ## every test there is
+	@$(VENV)/bin/pytest -n auto $(TESTS)
+
+check: $(READY)  ## lint, format, types, import contracts
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+format: $(READY)
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+snapshots: $(READY)  ## accept the screens as they are drawn now
+	@$(VENV)/bin/pytest tests/tui/test_snapshots.py --snapshot-update
+
+screen: $(READY)  ## draw docs/screen.svg from the real app
+	@$(VENV)/bin/python scripts/draw_screen.py docs/screen.svg
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "opsroom needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a venv here; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@echo "setting up $(VENV), once"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,233 @@
+"""`campaign.md`: a header, a queue and an append-only history that a person can write by hand.
+
+A `CampaignFile` holds the file's own lines. What is read from them is worked out once; what is changed replaces
+the one line it stands on, so every byte that did not have to change is as it was: line ends, comments, headers
+and sections that nobody here knows, bytes that are no UTF-8.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from state.errors import BadFile, Fault
+
+__all__ = ["RESULTS", "STATUSES", "CampaignFile", "HistoryLine", "Item", "parse"]
+
+STATUSES = ("running", "paused", "stop", "complete", "budget_exhausted", "no_progress", "error")
+RESULTS = ("success", "failure_reverted", "STOP-NEEDS-HUMAN", "human_deferred", "skipped")
+BLOCKING: Final = "STOP-NEEDS-HUMAN"
+"""The one result at which NEXT_INDEX stays where it is."""
+
+_HEADER = re.compile(r"([A-Z][A-Z0-9_]*):[ \t]*(.*?)[ \t]*")
+_SECTION = re.compile(r"##[ \t]+(.*?)[ \t]*")
+_TITLE = re.compile(r"#[ \t]+(.*?)[ \t]*")
+_ITEM = re.compile(r"[ \t]*(\d{1,9})[.)][ \t]+(.*?)[ \t]*")
+_COUNTERS = ("NEXT_INDEX", "INVOCATIONS_STARTED", "NO_PROGRESS_COUNT")
+_METRICS = {"METRIC_START": "STRICT_START", "METRIC_CURRENT": "STRICT_CURRENT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the queue: its number, what it is about, and what else is said of it (`checks=…`)."""
+
+    index: int
+    target: str
+    fields: dict[str, str]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One line of the history. `fields` has `index`, `file`, `result` and whatever else was written."""
+
+    at: str
+    fields: dict[str, str]
+    line: int
+
+    @property
+    def index(self) -> int | None:
+        """The item's number, or None if the line has none that is a number."""
+        return _number(self.fields.get("index", ""))
+
+    @property
+    def result(self) -> str:
+        """One of `RESULTS`, or the word that stands there."""
+        return self.fields.get("result", "")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
+
+
+def _fields(parts: list[str]) -> dict[str, str]:
+    pairs = (part.partition("=") for part in parts)
+    return {key.strip(): value.strip() for key, sign, value in pairs if sign and key.strip()}
+
+
+def _one_line(text: str) -> str:
+    """`text` as it may stand in one field of one line: no newline, no separator."""
+    return " ".join(text.split()).replace("|", "/")
+
+
+class CampaignFile:
+    """A parsed campaign.md, and the edits that a run makes to it."""
+
+    def __init__(self, data: bytes, path: str = "campaign.md") -> None:
+        # surrogateescape carries bytes that are no UTF-8 through unchanged
+        text = data.decode("utf-8", "surrogateescape")
+        self._lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+        self._path = path
+        self._read()
+
+    def render(self) -> bytes:
+        """The file's bytes."""
+        return "".join(self._lines).encode("utf-8", "surrogateescape")
+
+    # ── what it says ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self) -> None:
+        self.title = ""
+        self.headers: dict[str, str] = {}
+        self.queue: list[Item] = []
+        self.history: list[HistoryLine] = []
+        self.faults: list[Fault] = []
+        self._header_lines: dict[str, int] = {}
+        self._section_ends: dict[str, int] = {}
+        section = ""
+        for number, raw in enumerate(self._lines, 1):
+            line = raw.rstrip("\r\n")
+            if match := _SECTION.fullmatch(line):
+                section = match[1].lower()
+                self._section_ends[section] = number
+            elif not section:
+                self._read_header(number, line)
+            elif line.strip():
+                self._section_ends[section] = number
+                if section == "queue":
+                    self._read_item(number, line)
+                elif section == "history":
+                    self._read_history(number, line)
+        self._check()
+
+    def _read_header(self, number: int, line: str) -> None:
+        if match := _HEADER.fullmatch(line):
+            if match[1] in self.headers:
+                self.faults.append(Fault(self._path, number, f"{match[1]} stands here a second time"))
+                return
+            self.headers[match[1]] = match[2]
+            self._header_lines[match[1]] = number
+        elif not self.title and (match := _TITLE.fullmatch(line)):
+            self.title = match[1]
+
+    def _read_item(self, number: int, line: str) -> None:
+        if not (match := _ITEM.fullmatch(line)):
+            return  # a comment, a heading of a lower level: a person's own
+        target, *parts = match[2].split(" | ")
+        item = Item(int(match[1]), target.strip(), _fields(parts), number)
+        if any(other.index == item.index for other in self.queue):
+            self.faults.append(Fault(self._path, number, f"item {item.index} stands here a second time"))
+            return
+        self.queue.append(item)
+
+    def _read_history(self, number: int, line: str) -> None:
+        at, *parts = line.split(" | ")
+        fields = _fields(parts)
+        if "result" in fields:
+            self.history.append(HistoryLine(at.strip(), fields, number))
+
+    def _check(self) -> None:
+        for name in _COUNTERS:
+            text = self.headers.get(name, "")
+            if text and _number(text) is None:
+                self.faults.append(
+                    Fault(self._path, self._header_lines[name], f"{name} is not a number: {text[:40]!r}")
+                )
+        if self.faults or self.status != "running":
+            return
+        wanted = self.next_index
+        if self.queue and wanted <= max(item.index for item in self.queue) and self.item(wanted) is None:
+            self.faults.append(
+                Fault(self._path, self._header_lines.get("NEXT_INDEX"), f"the queue has no item {wanted}")
+            )
+
+    @property
+    def status(self) -> str:
+        """One of `STATUSES`, or the word that stands there; `paused` where none does."""
+        return self.headers.get("STATUS") or "paused"
+
+    @property
+    def next_index(self) -> int:
+        """The first item without an outcome, as the file says; 1 where it says nothing."""
+        return _number(self.headers.get("NEXT_INDEX", "")) or 1
+
+    def counter(self, name: str) -> int:
+        """The number in header `name`; 0 where it is missing, and where it is none (which is in `faults`)."""
+        return _number(self.headers.get(name, "")) or 0
+
+    def metric(self, name: str) -> str:
+        """The text of `METRIC_START` or `METRIC_CURRENT`, else of its older name, else ''."""
+        return self.headers.get(name) or self.headers.get(_METRICS[name], "")
+
+    def item(self, index: int) -> Item | None:
+        """The item with number `index`, or None."""
+        return next((item for item in self.queue if item.index == index), None)
+
+    def outcome(self, index: int) -> HistoryLine | None:
+        """The newest history line of item `index`, or None."""
+        return next((line for line in reversed(self.history) if line.index == index), None)
+
+    # ── what a run changes ──────────────────────────────────────────────────────────────────────────────────
+
+    def set(self, name: str, value: str | int) -> None:
+        """Makes `value` the value of header `name`, in its place; a new header goes below the others.
+
+        Where only the older name of a metric is in the file, that one is set.
+        """
+        older = _METRICS.get(name)
+        if older in self.headers and name not in self.headers:
+            name = older
+        text = " ".join(str(value).split())
+        number = self._header_lines.get(name)
+        if number is not None:
+            if self.headers[name] == text:
+                return
+            line = self._lines[number - 1]
+            end = line[len(line.rstrip("\r\n")) :]
+            colon = line.index(":") + 1
+            gap = re.match(r"[ \t]*", line[colon:])
+            space = gap[0] if gap and gap[0] and self.headers[name] else " "
+            self._lines[number - 1] = f"{line[:colon]}{space if text else ''}{text}{end}"
+        else:
+            after = max(self._header_lines.values(), default=self._title_line())
+            self._insert(after, f"{name}: {text}")
+        self._read()
+
+    def add_history(self, at: datetime, **fields: str | int) -> None:
+        """Appends a line to the history, making that section if there is none. Empty fields are left out."""
+        parts = [at.isoformat(timespec="seconds")]
+        parts += [f"{key}={_one_line(str(value))}" for key, value in fields.items() if str(value)]
+        if "history" not in self._section_ends:
+            blank = [""] if self._lines and self._lines[-1].strip() else []
+            for line in (*blank, "## History"):
+                self._insert(len(self._lines), line)
+            self._read()
+        self._insert(self._section_ends["history"], " | ".join(parts))
+        self._read()
+
+    def _title_line(self) -> int:
+        return next((number for number, line in enumerate(self._lines, 1) if _TITLE.fullmatch(line.rstrip("\r\n"))), 0)
+
+    def _insert(self, after: int, line: str) -> None:
+        end = "\r\n" if self._lines and self._lines[0].endswith("\r\n") else "\n"
+        if 0 < after <= len(self._lines) and not self._lines[after - 1].endswith("\n"):
+            self._lines[after - 1] += end
+        self._lines.insert(after, line + end)
+
+
+def parse(data: bytes, path: str) -> CampaignFile:
+    """The campaign.md that `data` holds; raises `BadFile` where a run could not go by it."""
+    file = CampaignFile(data, path)
+    if file.faults:
+        raise BadFile(file.faults[0], todo="mend the line and start the campaign again")
+    return file

@@ -1,0 +1,221 @@
+"""Reading and writing files of the state directory: whole or not at all, and never out of it.
+
+Every function takes `root`, the state directory, and refuses a path that leads out of it through a symbolic
+link. Reading raises `BadFile` and nothing else; writing raises `CannotWrite` and nothing else, except
+`FileExistsError` where a name is meant to be taken once.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from state.errors import BadFile, CannotWrite, Fault
+
+__all__ = ["LIMIT", "append", "create", "exists", "names", "read", "read_text", "relative", "replace", "take"]
+
+LIMIT = 4 * 1024 * 1024
+"""Bytes that a file of the protocol may have, where nothing smaller is said. Logs are read by `state.event_log`."""
+
+
+def relative(root: Path, path: Path) -> str:
+    """`path` below `root`, with slashes; the whole path if it is not below."""
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def _fault(root: Path, path: Path, reason: str, line: int | None = None) -> BadFile:
+    return BadFile(Fault(relative(root, path), line, reason))
+
+
+def _inside(root: Path, real: str) -> bool:
+    return real.startswith(os.path.realpath(root) + os.sep)
+
+
+def open_inside(root: Path, path: Path) -> int:
+    """A descriptor to read the regular file `path` by, which really lies below `root`; raises `BadFile`.
+
+    The check is made on the open descriptor, so a link that is exchanged meanwhile changes nothing.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise _fault(root, path, "missing") from None
+    except OSError as error:
+        reason = "a symbolic link" if error.errno == errno.ELOOP else (error.strerror or str(error)).lower()
+        raise _fault(root, path, reason) from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise _fault(root, path, "a directory" if stat.S_ISDIR(mode) else "not a regular file")
+        try:
+            real = os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:  # no /proc: the path's own resolution is the next best answer
+            real = os.path.realpath(path)
+        if not _inside(root, real):
+            raise _fault(root, path, "leads out of the state directory")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read(root: Path, path: Path, limit: int = LIMIT) -> bytes:
+    """The bytes of `path`, at most `limit`; raises `BadFile` if it is missing, no plain file, larger or outside."""
+    descriptor = open_inside(root, path)
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise _fault(root, path, (error.strerror or str(error)).lower()) from None
+    if len(data) > limit:
+        raise _fault(root, path, f"larger than {limit:,} bytes")
+    return data
+
+
+def read_text(root: Path, path: Path, limit: int = LIMIT) -> str:
+    """The text of `path`, which must be UTF-8 without NUL; raises `BadFile` with the line that is not."""
+    data = read(root, path, limit)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise _fault(root, path, "not UTF-8", data.count(b"\n", 0, error.start) + 1) from None
+    if (nul := text.find("\0")) >= 0:
+        raise _fault(root, path, "a NUL character", text.count("\n", 0, nul) + 1)
+    return text
+
+
+def names(root: Path, folder: Path, suffix: str = "") -> list[str]:
+    """Names of the plain files in `folder` that end in `suffix`, sorted, dot-files left out; [] if it is missing."""
+    if not _inside(root, os.path.realpath(folder)):
+        return []
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.name
+                for entry in entries
+                if not entry.name.startswith(".")
+                and entry.name.endswith(suffix)
+                and entry.is_file(follow_symlinks=False)
+            )
+    except OSError:
+        return []
+
+
+def exists(path: Path) -> bool:
+    """Whether something, were it a dangling link, has the name `path`."""
+    return os.path.lexists(path)
+
+
+class _Ready(NamedTuple):
+    """A complete file under a dot-name, in the folder where it will get its own."""
+
+    path: str
+
+
+@contextlib.contextmanager
+def _prepared(root: Path, path: Path, data: bytes) -> Iterator[_Ready]:
+    """Writes `data` to a dot-file beside `path`, makes it durable, and removes it at the end if it is still there."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    real = os.path.realpath(path.parent)
+    if real != os.path.realpath(root) and not _inside(root, real):
+        raise CannotWrite(f"{relative(root, path)}: its folder leads out of the state directory")
+    ready = _Ready(f"{path.parent}/.{path.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(ready.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        yield ready
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(ready.path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _writing(root: Path, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise CannotWrite(
+            f"{relative(root, path)}: {(error.strerror or str(error)).lower()}",
+            todo="the old content stays; free space or permission and try again",
+        ) from error
+
+
+def replace(root: Path, path: Path, data: bytes) -> None:
+    """Makes `data` the content of `path`, whole or not at all, surviving a power cut."""
+    with _writing(root, path), _prepared(root, path, data) as ready:
+        os.rename(ready.path, path)
+        _sync_folder(path.parent)
+
+
+def create(root: Path, path: Path, data: bytes) -> None:
+    """Creates `path` with `data`, whole; raises `FileExistsError` if the name is taken, were it this instant."""
+    with _writing(root, path), _prepared(root, path, data) as ready:
+        os.link(ready.path, path, follow_symlinks=False)
+        _sync_folder(path.parent)
+
+
+def append(root: Path, path: Path, line: bytes) -> None:
+    """Appends one whole `line`, its newline included, in a single write.
+
+    A half line that a crash left behind is ended first, so that it spoils no line but itself.
+    """
+    if not line.endswith(b"\n") or b"\n" in line[:-1]:
+        raise ValueError("append takes one line with its newline")
+    with _writing(root, path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _inside(root, os.path.realpath(path)):
+            raise CannotWrite(f"{relative(root, path)}: leads out of the state directory")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            if os.write(descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, "no space left on device")
+        finally:
+            os.close(descriptor)
+
+
+def take(root: Path, source: Path, target: Path) -> bool:
+    """Moves `source` to the free name `target`; of several processes that try, exactly one gets True.
+
+    False means that another took it, or that `target` is a file of its own already. A crash between the two
+    halves of the move leaves both names on one file: the next call ends the move, and answers False.
+    """
+    with _writing(root, target):
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.lstat(source), os.lstat(target)):
+                    os.unlink(source)
+            return False
+        with contextlib.suppress(FileNotFoundError):  # another process may have ended the move
+            os.unlink(source)
+        return True

@@ -1,0 +1,365 @@
+"""The whole state directory as one snapshot in memory, changed path by path.
+
+`FleetReader` reads files and stays in the thread that reads; `Fleet` and the views in it never change and may be
+handed to any other. A file that cannot be read becomes a fault of its task, never an exception, never a status.
+"""
+
+import os
+import socket
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from state import files, messages
+from state.campaign_file import CampaignFile
+from state.errors import BadFile, BadName, Fault
+from state.layout import StateDir, check_name
+from state.messages import Message
+from state.model import NEEDS_HUMAN, Attempt, Campaign, Exit, Lease, Record, Result, Run, Status, Task, decode
+
+__all__ = ["CampaignView", "Change", "Fleet", "FleetReader", "TaskView"]
+
+R = TypeVar("R", bound=Record)
+HOST = socket.gethostname()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """What is known of one task. A part that is missing or faulty is None or empty, and `faults` says why."""
+
+    id: str
+    task: Task | None = None
+    status: Status | None = None
+    result: Result | None = None
+    outbox: tuple[Message, ...] = ()
+    """From the worker, oldest first, acknowledgements left out."""
+    acknowledged: frozenset[str] = frozenset()
+    """Names of the inbox messages that the worker says it has read."""
+    inbox: tuple[Message, ...] = ()
+    """To the worker and not filed away yet, oldest first."""
+    filed: tuple[Message, ...] = ()
+    """To the worker, delivered or refused, oldest first."""
+    captures: tuple[str, ...] = ()
+    """File names of pictures, newest first."""
+    attempts: tuple[int, ...] = ()
+    run: Attempt | None = None
+    """The newest attempt's processes."""
+    exit: Exit | None = None
+    """How the newest attempt ended, once it has."""
+    heard: datetime | None = None
+    """When the worker last wrote anything: output, checkpoint, message, picture, result."""
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The state as its status file says; '' where no status can be read."""
+        return self.status.state if self.status else ""
+
+    @property
+    def title(self) -> str:
+        """The task's title, else its id."""
+        return self.task.title if self.task and self.task.title.strip() else self.id
+
+    @property
+    def campaign(self) -> str:
+        """The campaign that the task belongs to, or ''."""
+        return self.task.campaign if self.task else ""
+
+    @property
+    def questions(self) -> tuple[Message, ...]:
+        """Questions without an answer, oldest first; none once the task has ended."""
+        if self.status and self.status.state in ("merged", "done", "cancelled", "failed"):
+            return ()
+        answered = {message.reply_to for message in (*self.inbox, *self.filed) if message.kind == "answer"}
+        return tuple(message for message in self.outbox if message.kind == "question" and message.name not in answered)
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the worker stopped for a human, word for word; '' if it did not."""
+        stops = [message for message in self.outbox if message.kind == "stop"]
+        return stops[-1].body.strip() if stops and self.state == "stopped" else ""
+
+    @property
+    def needs_human(self) -> bool:
+        """Whether nothing goes on here until a person acts: a question, a stop, a failure, a fault."""
+        return bool(self.questions) or self.state in NEEDS_HUMAN - {"waiting"} or bool(self.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignView:
+    """What is known of one campaign."""
+
+    name: str
+    envelope: Campaign | None = None
+    file: CampaignFile | None = None
+    runs: tuple[tuple[int, Run], ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def done(self) -> int:
+        """Items that have an outcome which is not a stop."""
+        if not self.file:
+            return 0
+        outcomes = {line.index for line in self.file.history if line.result != "STOP-NEEDS-HUMAN"}
+        return sum(item.index in outcomes for item in self.file.queue)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Everything, at one moment."""
+
+    tasks: dict[str, TaskView] = field(default_factory=dict)
+    campaigns: dict[str, CampaignView] = field(default_factory=dict)
+    lease: Lease | None = None
+    commands: tuple[str, ...] = ()
+    """Names of commands that nobody has taken yet."""
+    faults: tuple[Fault, ...] = ()
+    """What is wrong outside any task or campaign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What differs between two snapshots."""
+
+    tasks: frozenset[str] = frozenset()
+    campaigns: frozenset[str] = frozenset()
+    other: bool = False
+    paths: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _TaskParts:
+    view: TaskView
+    folders: set[str] = field(default_factory=set)
+    outbox: dict[str, Message] = field(default_factory=dict)
+    inbox: dict[str, Message] = field(default_factory=dict)
+    filed: dict[str, Message] = field(default_factory=dict)
+    captures: set[str] = field(default_factory=set)
+    attempts: set[int] = field(default_factory=set)
+    faults: dict[str, Fault] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _CampaignParts:
+    view: CampaignView
+    runs: dict[int, Run] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
+
+
+class FleetReader:
+    """Reads the files behind changed paths into the next `Fleet`. Not for two threads at once."""
+
+    def __init__(self, state: StateDir) -> None:
+        self.state = state
+        self.fleet = Fleet()
+        self._tasks: dict[str, _TaskParts] = {}
+        self._campaigns: dict[str, _CampaignParts] = {}
+        self._commands: set[str] = set()
+        self._faults: dict[str, Fault] = {}
+        self._lease: Lease | None = None
+
+    def apply(self, paths: frozenset[str]) -> Change:
+        """Reads what `paths` name, makes `fleet` the new snapshot and says what differs from the one before."""
+        tasks: set[str] = set()
+        campaigns: set[str] = set()
+        other = False
+        for path in sorted(paths):  # a folder before what is in it
+            top, _, rest = path.partition("/")
+            name, _, below = rest.partition("/")
+            if top in ("tasks", "campaigns") and name and not self._named(top, name, path):
+                other = True
+            elif top == "tasks" and name:
+                tasks.add(name)
+                self._read_task(name, below)
+            elif top == "campaigns" and name:
+                campaigns.add(name)
+                self._read_campaign(name, below)
+            else:
+                self._read_other(path)
+                other = True
+        before = self.fleet
+        after_tasks = dict(before.tasks) if tasks else before.tasks
+        for name in tasks:
+            self._settle_task(name, after_tasks)
+        after_campaigns = dict(before.campaigns) if campaigns else before.campaigns
+        for name in campaigns:
+            self._settle_campaign(name, after_campaigns)
+        self.fleet = Fleet(
+            tasks=after_tasks,
+            campaigns=after_campaigns,
+            lease=self._lease,
+            commands=tuple(sorted(self._commands)),
+            faults=tuple(self._faults[path] for path in sorted(self._faults)),
+        )
+        changed = frozenset(name for name in tasks if before.tasks.get(name) != after_tasks.get(name))
+        return Change(changed, frozenset(campaigns), other, paths)
+
+    # ── tasks ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _named(self, top: str, name: str, path: str) -> bool:
+        try:
+            check_name("task id" if top == "tasks" else "campaign name", name)
+        except BadName as error:
+            folder = f"{top}/{name}"
+            if files.exists(self.state.root / folder):
+                self._faults[folder] = Fault(folder, None, error.message)
+            else:
+                self._faults.pop(folder, None)
+            return False
+        return True
+
+    def _read_task(self, name: str, below: str) -> None:
+        parts = self._tasks.setdefault(name, _TaskParts(TaskView(name)))
+        if not below:
+            return
+        head, *rest = below.split("/")
+        path = f"tasks/{name}/{below}"
+        if below == "task.toml":
+            parts.view = replace(parts.view, task=self._record(Task, path, parts.faults))
+        elif below == "status.toml":
+            parts.view = replace(parts.view, status=self._record(Status, path, parts.faults))
+        elif below == "result.toml":
+            parts.view = replace(parts.view, result=self._record(Result, path, parts.faults, optional=True))
+        elif head == "outbox" and len(rest) == 1:
+            self._message(path, parts.outbox, parts.faults)
+        elif head == "inbox" and len(rest) == 1 and rest[0] != "done":
+            self._message(path, parts.inbox, parts.faults)
+        elif head == "inbox" and len(rest) == 2:
+            self._message(path, parts.filed, parts.faults)
+        elif head == "captures" and len(rest) == 1 and rest[0].lower().endswith(".png"):
+            (parts.captures.add if self._there(path) else parts.captures.discard)(rest[0])
+        elif head == "attempts" and rest and rest[0].isdecimal() and len(rest[0]) < 9:
+            self._read_attempt(name, parts, int(rest[0]), rest[1:])
+        if head in ("outbox", "checkpoint.md", "captures", "result.toml") or rest[1:] in (
+            ["stdout.log"],
+            ["stderr.log"],
+        ):
+            self._heard(parts, path)
+
+    def _read_attempt(self, name: str, parts: _TaskParts, number: int, rest: list[str]) -> None:
+        folder = f"tasks/{name}/attempts/{number}"
+        if self._there(folder):
+            parts.attempts.add(number)
+        else:
+            parts.attempts.discard(number)
+        newest = max(parts.attempts, default=0)
+        if number > newest or rest not in ([], ["run.toml"], ["exit.toml"]):
+            return
+        folder = f"tasks/{name}/attempts/{newest}"
+        parts.view = replace(
+            parts.view,
+            run=self._record(Attempt, f"{folder}/run.toml", parts.faults, optional=True) if newest else None,
+            exit=self._record(Exit, f"{folder}/exit.toml", parts.faults, optional=True) if newest else None,
+        )
+
+    def _heard(self, parts: _TaskParts, path: str) -> None:
+        try:
+            modified = os.lstat(self.state.root / path).st_mtime
+            at = datetime.fromtimestamp(modified, UTC)
+        except (OSError, OverflowError, ValueError):
+            return
+        if parts.view.heard is None or at > parts.view.heard:
+            parts.view = replace(parts.view, heard=at)
+
+    def _message(self, path: str, into: dict[str, Message], faults: dict[str, Fault]) -> None:
+        name = PurePosixPath(path).name
+        if not name.endswith(".md"):
+            return
+        faults.pop(path, None)
+        try:
+            into[name] = messages.read(self.state.root, self.state.root / path)
+        except BadFile as error:
+            into.pop(name, None)
+            if self._there(path):
+                faults[path] = error.fault
+
+    def _settle_task(self, name: str, into: dict[str, TaskView]) -> None:
+        parts = self._tasks[name]
+        if not self._there(f"tasks/{name}"):
+            del self._tasks[name]
+            into.pop(name, None)
+            return
+        for file, value in (("task.toml", parts.view.task), ("status.toml", parts.view.status)):
+            path = f"tasks/{name}/{file}"
+            if value is None and path not in parts.faults:
+                parts.faults[path] = Fault(path, None, "missing")
+        sent = [message for message in parts.outbox.values() if message.kind != "ack"]
+        into[name] = parts.view = replace(
+            parts.view,
+            outbox=tuple(sorted(sent, key=_by_name)),
+            acknowledged=frozenset(message.of for message in parts.outbox.values() if message.kind == "ack"),
+            inbox=tuple(sorted(parts.inbox.values(), key=_by_name)),
+            filed=tuple(sorted(parts.filed.values(), key=_by_name)),
+            captures=tuple(sorted(parts.captures, reverse=True)),
+            attempts=tuple(sorted(parts.attempts)),
+            faults=tuple(parts.faults[path] for path in sorted(parts.faults)),
+        )
+
+    # ── campaigns and the rest ──────────────────────────────────────────────────────────────────────────────
+
+    def _read_campaign(self, name: str, below: str) -> None:
+        parts = self._campaigns.setdefault(name, _CampaignParts(CampaignView(name)))
+        path = f"campaigns/{name}/{below}"
+        if below == "campaign.toml":
+            parts.view = replace(parts.view, envelope=self._record(Campaign, path, parts.faults))
+        elif below == "campaign.md":
+            parts.faults.pop(path, None)
+            try:
+                file = CampaignFile(files.read(self.state.root, self.state.root / path), path)
+            except BadFile as error:
+                parts.view = replace(parts.view, file=None)
+                parts.faults[path] = error.fault
+            else:
+                parts.view = replace(parts.view, file=file)
+                if file.faults:
+                    parts.faults[path] = file.faults[0]
+        elif below.startswith("runs/") and below.endswith(".toml"):
+            number = below[len("runs/") : -len(".toml")]
+            if number.isdecimal() and len(number) < 9:
+                run = self._record(Run, path, parts.faults, optional=True)
+                if run is None:
+                    parts.runs.pop(int(number), None)
+                else:
+                    parts.runs[int(number)] = run
+
+    def _settle_campaign(self, name: str, into: dict[str, CampaignView]) -> None:
+        parts = self._campaigns[name]
+        if not self._there(f"campaigns/{name}"):
+            del self._campaigns[name]
+            into.pop(name, None)
+            return
+        for file, value in (("campaign.toml", parts.view.envelope), ("campaign.md", parts.view.file)):
+            path = f"campaigns/{name}/{file}"
+            if value is None and path not in parts.faults:
+                parts.faults[path] = Fault(path, None, "missing")
+        into[name] = parts.view = replace(
+            parts.view,
+            runs=tuple(sorted(parts.runs.items())),
+            faults=tuple(parts.faults[path] for path in sorted(parts.faults)),
+        )
+
+    def _read_other(self, path: str) -> None:
+        if path == "orchestrator/lease.toml":
+            self._lease = self._record(Lease, path, self._faults, optional=True)
+        elif path.startswith("inbox/") and path.endswith(".toml") and path.count("/") == 1:
+            name = path.removeprefix("inbox/")
+            (self._commands.add if self._there(path) else self._commands.discard)(name)
+
+    def _there(self, path: str) -> bool:
+        return files.exists(self.state.root / path)
+
+    def _record(self, kind: type[R], path: str, faults: dict[str, Fault], *, optional: bool = False) -> R | None:
+        """The record in the file `path`, or None with a fault; a missing optional file is no fault."""
+        faults.pop(path, None)
+        full = self.state.root / path
+        try:
+            return decode(kind, files.read_text(self.state.root, full), path)
+        except BadFile as error:
+            if not optional or files.exists(full):
+                faults[path] = error.fault
+            return None
+
+
+def _by_name(message: Message) -> str:
+    return message.name

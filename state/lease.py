@@ -1,0 +1,86 @@
+"""One orchestrator a state directory: a lock that the operating system frees when its holder dies.
+
+`lease.lock` is what excludes; `lease.toml` tells everyone else who holds it and that it is alive.
+"""
+
+import os
+import socket
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from state import files
+from state.errors import BadFile, Unavailable
+from state.layout import StateDir
+from state.model import Lease, decode, encode
+from state.times import age, utc_now
+
+__all__ = ["Holding", "alive", "read"]
+
+
+def read(state: StateDir) -> Lease:
+    """Who holds, or last held, the lease; raises `BadFile`."""
+    return decode(Lease, files.read_text(state.root, state.lease), state.relative(state.lease))
+
+
+def alive(lease: Lease | None, now: datetime) -> bool:
+    """Whether the holder has given a sign of life within three beats and has not said goodbye."""
+    return lease is not None and lease.ended is None and (now - lease.beat).total_seconds() < 3 * max(lease.every, 1.0)
+
+
+class Holding:
+    """The lease while it is held. Use it as a context manager; entering raises `Unavailable` if another holds it."""
+
+    def __init__(self, state: StateDir, *, max_workers: int = 0, every: float = 5.0) -> None:
+        from filelock import FileLock
+
+        self._state = state
+        self._lock = FileLock(state.lease_lock, timeout=0, mode=0o600)
+        now = utc_now()
+        self.lease = Lease(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started=now,
+            beat=now,
+            every=every,
+            max_workers=max_workers,
+        )
+
+    def __enter__(self) -> Self:
+        from filelock import Timeout
+
+        self._state.lease_lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise Unavailable(self._held_by(), todo="'opsroom down' asks it to end") from None
+        self._write()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.lease.ended = self.lease.beat = utc_now()
+        if error is not None and not self.lease.why:
+            self.lease.why = f"{type(error).__name__}: {error}"[:300]
+        try:
+            self._write()
+        finally:
+            self._lock.release()
+
+    def beat(self, now: datetime) -> None:
+        """Gives a sign of life, if the last one is old enough."""
+        if (now - self.lease.beat).total_seconds() >= self.lease.every or now < self.lease.beat:
+            self.lease.beat = now
+            self._write()
+
+    def _write(self) -> None:
+        files.replace(self._state.root, self._state.lease, encode(self.lease))
+
+    def _held_by(self) -> str:
+        try:
+            lease = read(self._state)
+        except BadFile as error:
+            return f"another orchestrator runs on {self._state.root}, and its lease cannot be read: {error}"
+        since = age((utc_now() - lease.started).total_seconds())
+        return f"another orchestrator runs on {self._state.root}: pid {lease.pid} on {lease.host}, up {since}"

@@ -1,0 +1,316 @@
+"""What the TOML files of the protocol hold, as typed records that keep the keys they do not know.
+
+`decode` gives a record or raises `BadFile` with file and line; `encode` writes every known and unknown key back.
+"""
+
+import re
+import tomllib
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from state.errors import BadFile, Fault
+
+__all__ = [
+    "CHECKING",
+    "FINAL",
+    "LIVE",
+    "NEEDS_HUMAN",
+    "STATES",
+    "Attempt",
+    "Campaign",
+    "Capture",
+    "Check",
+    "Command",
+    "Exit",
+    "Launch",
+    "Lease",
+    "Metric",
+    "Outcome",
+    "Record",
+    "Result",
+    "Run",
+    "Status",
+    "Task",
+    "decode",
+    "decode_text",
+    "encode",
+]
+
+LIVE = frozenset({"starting", "running"})
+CHECKING = frozenset({"verifying", "merging"})
+FINAL = frozenset({"merged", "done", "failed", "cancelled"})
+NEEDS_HUMAN = frozenset({"waiting", "stopped", "failed"})
+STATES = LIVE | CHECKING | FINAL | NEEDS_HUMAN | {"queued", "paused", "retrying"}
+"""The states that the protocol names. A status may hold another word, which is shown as it stands."""
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A TOML file of the protocol. `extra` holds the keys that this version does not know."""
+
+    extra: dict[str, Any] = {}
+
+
+class Task(Record):
+    """`task.toml`: the identity of a task, written once when it is made."""
+
+    title: str
+    created: Time
+    agent: str = "default"
+    role: str = "worker"
+    parent: str = ""
+    campaign: str = ""
+    item: str = ""
+    index: Count = 0
+    base: str = ""
+    """The branch that the task's change is to land on."""
+    by: str = ""
+    cause: str = ""
+    """The command that made the task, so that a crash between making it and saying so makes no second one."""
+
+
+class Status(Record):
+    """`status.toml`: where a task is, who said so and when."""
+
+    state: str
+    since: Time
+    """When the task came into this state."""
+    by: str
+    attempt: Count = 0
+    """The newest attempt's number; 0 before the first."""
+    failures: Count = 0
+    """Attempts in a row that ended in a crash or a time-out."""
+    why: str = ""
+    waiting_on: str = ""
+    """What the task needs to go on: a question's name, a branch, a person."""
+    not_before: Time | None = None
+    """With `retrying`: when the next attempt may start."""
+    branch: str = ""
+    commit: str = ""
+    """The commit on the base branch, once merged; before that the attempt's last own commit."""
+    cause: str = ""
+    """The last command that moved the task."""
+    usage: dict[str, Any] = {}
+
+
+class Result(Record):
+    """`result.toml`: the worker's own word on how it went."""
+
+    outcome: str
+    at: Time
+    attempt: Count = 0
+    summary: str = ""
+    learned: str = ""
+    commits: list[str] = []
+
+
+class Launch(Record):
+    """`attempts/<n>/launch.toml`: what the supervisor is told to run."""
+
+    argv: list[str]
+    cwd: str
+    environment: dict[str, str]
+    seconds: float
+    grace: float
+
+
+class Attempt(Record):
+    """`attempts/<n>/run.toml`: the processes of a running attempt, named so that no recycled pid is taken for them."""
+
+    supervisor: Count
+    supervisor_start: Count
+    """Clock ticks since boot, as field 22 of `/proc/<pid>/stat` has them."""
+    boot: str
+    host: str
+    started: Time
+    child: Count = 0
+
+
+class Exit(Record):
+    """`attempts/<n>/exit.toml`: how an attempt ended, by its supervisor."""
+
+    reason: str
+    """`exited`, `timeout`, `cancelled` or `exec_failed`."""
+    started: Time
+    ended: Time
+    status: int | None = None
+    """The exit status; negative for the number of the signal that ended it."""
+    error: str = ""
+    max_rss_kib: Count = 0
+    user_seconds: float = 0.0
+    system_seconds: float = 0.0
+    leaked: Count = 0
+    """Processes that outlived the worker and were ended."""
+
+
+class Lease(Record):
+    """`orchestrator/lease.toml`: who runs this state directory, and its newest sign of life."""
+
+    pid: Count
+    host: str
+    started: Time
+    beat: Time
+    every: float = 5.0
+    """Seconds between two beats."""
+    max_workers: Count = 0
+    ended: Time | None = None
+    why: str = ""
+
+
+class Command(Record):
+    """A file of `inbox/`: one thing that a person or a program asks of the orchestrator."""
+
+    verb: str
+    at: Time
+    by: str
+    task: str = ""
+    campaign: str = ""
+    text: str = ""
+    title: str = ""
+    spec: str = ""
+    agent: str = ""
+    parent: str = ""
+
+
+class Outcome(Record):
+    """`<name>.outcome.toml` in a `done` folder: what became of a command or of a message to a worker."""
+
+    outcome: str
+    """`accepted` or `refused`."""
+    at: Time
+    by: str
+    why: str = ""
+    task: str = ""
+
+
+class Check(Record):
+    """One command that must end with 0 before a change is taken."""
+
+    name: str
+    command: list[str]
+    seconds: float = 600.0
+
+
+class Metric(Record):
+    """A command that prints a number, and where the number should go."""
+
+    name: str
+    command: list[str]
+    goal: float = 0.0
+    seconds: float = 600.0
+
+
+class Campaign(Record):
+    """`campaign.toml`: the envelope of a campaign, written by a person."""
+
+    agent: str
+    base: str = ""
+    """The branch that the campaign's own branch starts from; the configured base if empty."""
+    at_once: Annotated[int, msgspec.Meta(ge=1)] = 1
+    message: str = "{campaign}: {item}"
+    metric: Metric | None = None
+    checks: list[Check] = []
+
+
+class Run(Record):
+    """`campaigns/<name>/runs/<n>.toml`: one start of a campaign."""
+
+    started: Time
+    ended: Time | None = None
+    halted: str = ""
+    why: str = ""
+    items: Count = 0
+    metric_before: str = ""
+    metric_after: str = ""
+
+
+class Capture(Record):
+    """`captures/<stamp>.toml`: what the picture beside it shows."""
+
+    at: Time
+    of: str = ""
+    note: str = ""
+    attempt: Count = 0
+
+
+R = TypeVar("R", bound=Record)
+_TOML_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+_FIELD = re.compile(r"`\$\.([A-Za-z0-9_]+)")
+
+
+def decode(kind: type[R], text: str, path: str) -> R:
+    """The `kind` that the TOML `text` of the file `path` holds; raises `BadFile` with file and line."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        match = _TOML_LINE.search(str(error))
+        reason = _TOML_LINE.sub("", str(error))
+        line = int(match[1]) if match else text.count("\n") + 1
+        raise BadFile(Fault(path, line, f"not TOML: {reason[:200]}")) from None
+    except (RecursionError, ValueError, OverflowError) as error:  # nesting and digits without bound
+        raise BadFile(Fault(path, None, f"not TOML: {str(error)[:200] or 'nested too deeply'}")) from None
+    return decode_table(kind, table, text, path)
+
+
+def decode_table(kind: type[R], table: dict[str, Any], text: str, path: str) -> R:
+    """The `kind` that a parsed `table` holds; `text` is searched for the line of a wrong key."""
+    known = set(kind.__struct_fields__) - {"extra"}
+    record = {key: value for key, value in table.items() if key in known}
+    record["extra"] = {key: value for key, value in table.items() if key not in known}
+    try:
+        return msgspec.convert(record, kind)
+    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
+        raise BadFile(Fault(path, _line_of(str(error), text), str(error)[:300] or "nested too deeply")) from None
+
+
+def decode_text(kind: type[R], data: bytes, path: str) -> R:
+    """As `decode`, from the bytes of a message that must be UTF-8."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise BadFile(Fault(path, data.count(b"\n", 0, error.start) + 1, "not UTF-8")) from None
+    return decode(kind, text, path)
+
+
+def encode(record: Record) -> bytes:
+    """`record` as TOML: fields that differ from their default, then the unknown keys."""
+    import tomli_w
+
+    table = {
+        name: _plain(value)
+        for name in record.__struct_fields__
+        if name != "extra" and (value := getattr(record, name)) is not None
+        if not _is_default(record, name, value)
+    }
+    return tomli_w.dumps(table | record.extra).encode("utf-8", "replace")
+
+
+def _is_default(record: Record, name: str, value: Any) -> bool:
+    for field in msgspec.structs.fields(record):
+        if field.name == name:
+            if field.default is not msgspec.NODEFAULT:
+                return bool(value == field.default)
+            if field.default_factory is not msgspec.NODEFAULT:
+                return not value
+    return False
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        inner = {name: _plain(getattr(value, name)) for name in value.__struct_fields__ if name != "extra"}
+        return {key: item for key, item in inner.items() if item is not None} | value.extra
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _line_of(message: str, text: str) -> int | None:
+    """The line of the key that msgspec's `message` is about: its own, or where the key should stand, the first."""
+    if match := _FIELD.search(message):
+        found = re.search(rf"^[ \t]*\[*[ \t]*\"?{re.escape(match[1])}\"?[ \t]*[\]=.]", text, re.MULTILINE)
+        return text.count("\n", 0, found.start()) + 1 if found else None
+    return 1
