@@ -19,10 +19,15 @@ RESULTS = ("success", "failure_reverted", "STOP-NEEDS-HUMAN", "human_deferred", 
 BLOCKING: Final = "STOP-NEEDS-HUMAN"
 """The one result at which NEXT_INDEX stays where it is."""
 
-_HEADER = re.compile(r"([A-Z][A-Z0-9_]*):[ \t]*(.*?)[ \t]*")
-_SECTION = re.compile(r"##[ \t]+(.*?)[ \t]*")
-_TITLE = re.compile(r"#[ \t]+(.*?)[ \t]*")
-_ITEM = re.compile(r"[ \t]*(\d{1,9})[.)][ \t]+(.*?)[ \t]*")
+# each is matched against a line without the blanks around it
+_HEADER = re.compile(r"([A-Z][A-Z0-9_]*):(.*)", re.DOTALL)
+_SECTION = re.compile(r"##[ \t]+(.*)", re.DOTALL)
+_TITLE = re.compile(r"#[ \t]+(.*)", re.DOTALL)
+_ITEM = re.compile(r"([0-9]{1,9})[.)][ \t]+(.*)", re.DOTALL)
+_BLANK = " \t"
+_BOM = "\ufeff"
+_UNWRITABLE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Lone surrogates that stand for no byte (`\\udc80` to `\\udcff` do)."""
 _COUNTERS = ("NEXT_INDEX", "INVOCATIONS_STARTED", "NO_PROGRESS_COUNT")
 _METRICS = {"METRIC_START": "STRICT_START", "METRIC_CURRENT": "STRICT_CURRENT"}
 
@@ -66,8 +71,8 @@ def _fields(parts: list[str]) -> dict[str, str]:
 
 
 def _one_line(text: str) -> str:
-    """`text` as it may stand in one field of one line: no newline, no separator."""
-    return " ".join(text.split()).replace("|", "/")
+    """`text` as it may stand in one line: no newline, nothing that cannot be written."""
+    return _UNWRITABLE.sub("\ufffd", " ".join(text.split()))
 
 
 class CampaignFile:
@@ -76,13 +81,19 @@ class CampaignFile:
     def __init__(self, data: bytes, path: str = "campaign.md") -> None:
         # surrogateescape carries bytes that are no UTF-8 through unchanged
         text = data.decode("utf-8", "surrogateescape")
-        self._lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+        self._bom = text[: text.startswith(_BOM)]
+        self._lines = re.findall(r"[^\n]+\n?|\n", text.removeprefix(_BOM))
         self._path = path
         self._read()
 
     def render(self) -> bytes:
         """The file's bytes."""
-        return "".join(self._lines).encode("utf-8", "surrogateescape")
+        return "".join((self._bom, *self._lines)).encode("utf-8", "surrogateescape")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CampaignFile) and (self._path, self.render()) == (other._path, other.render())
+
+    __hash__ = None  # type: ignore[assignment]  # it can be edited
 
     # ── what it says ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -94,11 +105,14 @@ class CampaignFile:
         self.faults: list[Fault] = []
         self._header_lines: dict[str, int] = {}
         self._section_ends: dict[str, int] = {}
+        self._title_line = 0
+        self._items: dict[int, Item] = {}
+        self._outcomes: dict[int, HistoryLine] = {}
         section = ""
         for number, raw in enumerate(self._lines, 1):
-            line = raw.rstrip("\r\n")
+            line = raw.rstrip("\r\n").rstrip(_BLANK)
             if match := _SECTION.fullmatch(line):
-                section = match[1].lower()
+                section = match[1].strip(_BLANK).lower()
                 self._section_ends[section] = number
             elif not section:
                 self._read_header(number, line)
@@ -115,26 +129,31 @@ class CampaignFile:
             if match[1] in self.headers:
                 self.faults.append(Fault(self._path, number, f"{match[1]} stands here a second time"))
                 return
-            self.headers[match[1]] = match[2]
+            self.headers[match[1]] = match[2].strip(_BLANK)
             self._header_lines[match[1]] = number
         elif not self.title and (match := _TITLE.fullmatch(line)):
-            self.title = match[1]
+            self.title = match[1].strip(_BLANK)
+            self._title_line = number
 
     def _read_item(self, number: int, line: str) -> None:
-        if not (match := _ITEM.fullmatch(line)):
+        if not (match := _ITEM.fullmatch(line.lstrip(_BLANK))):
             return  # a comment, a heading of a lower level: a person's own
         target, *parts = match[2].split(" | ")
         item = Item(int(match[1]), target.strip(), _fields(parts), number)
-        if any(other.index == item.index for other in self.queue):
+        if item.index in self._items:
             self.faults.append(Fault(self._path, number, f"item {item.index} stands here a second time"))
             return
         self.queue.append(item)
+        self._items[item.index] = item
 
     def _read_history(self, number: int, line: str) -> None:
         at, *parts = line.split(" | ")
         fields = _fields(parts)
         if "result" in fields:
-            self.history.append(HistoryLine(at.strip(), fields, number))
+            entry = HistoryLine(at.strip(), fields, number)
+            self.history.append(entry)
+            if entry.index is not None:
+                self._outcomes[entry.index] = entry
 
     def _check(self) -> None:
         for name in _COUNTERS:
@@ -146,7 +165,7 @@ class CampaignFile:
         if self.faults or self.status != "running":
             return
         wanted = self.next_index
-        if self.queue and wanted <= max(item.index for item in self.queue) and self.item(wanted) is None:
+        if self.queue and wanted <= max(self._items) and wanted not in self._items:
             self.faults.append(
                 Fault(self._path, self._header_lines.get("NEXT_INDEX"), f"the queue has no item {wanted}")
             )
@@ -171,11 +190,11 @@ class CampaignFile:
 
     def item(self, index: int) -> Item | None:
         """The item with number `index`, or None."""
-        return next((item for item in self.queue if item.index == index), None)
+        return self._items.get(index)
 
     def outcome(self, index: int) -> HistoryLine | None:
         """The newest history line of item `index`, or None."""
-        return next((line for line in reversed(self.history) if line.index == index), None)
+        return self._outcomes.get(index)
 
     # ── what a run changes ──────────────────────────────────────────────────────────────────────────────────
 
@@ -187,7 +206,9 @@ class CampaignFile:
         older = _METRICS.get(name)
         if older in self.headers and name not in self.headers:
             name = older
-        text = " ".join(str(value).split())
+        if not _HEADER.fullmatch(f"{name}:"):
+            raise ValueError(f"{name!r} is not the name of a header")
+        text = _one_line(str(value))
         number = self._header_lines.get(name)
         if number is not None:
             if self.headers[name] == text:
@@ -199,14 +220,14 @@ class CampaignFile:
             space = gap[0] if gap and gap[0] and self.headers[name] else " "
             self._lines[number - 1] = f"{line[:colon]}{space if text else ''}{text}{end}"
         else:
-            after = max(self._header_lines.values(), default=self._title_line())
+            after = max(self._header_lines.values(), default=self._title_line)
             self._insert(after, f"{name}: {text}")
         self._read()
 
     def add_history(self, at: datetime, **fields: str | int) -> None:
         """Appends a line to the history, making that section if there is none. Empty fields are left out."""
         parts = [at.isoformat(timespec="seconds")]
-        parts += [f"{key}={_one_line(str(value))}" for key, value in fields.items() if str(value)]
+        parts += [f"{key}={_one_line(str(value)).replace('|', '/')}" for key, value in fields.items() if str(value)]
         if "history" not in self._section_ends:
             blank = [""] if self._lines and self._lines[-1].strip() else []
             for line in (*blank, "## History"):
@@ -214,9 +235,6 @@ class CampaignFile:
             self._read()
         self._insert(self._section_ends["history"], " | ".join(parts))
         self._read()
-
-    def _title_line(self) -> int:
-        return next((number for number, line in enumerate(self._lines, 1) if _TITLE.fullmatch(line.rstrip("\r\n"))), 0)
 
     def _insert(self, after: int, line: str) -> None:
         end = "\r\n" if self._lines and self._lines[0].endswith("\r\n") else "\n"

@@ -10,8 +10,8 @@ import secrets
 from pathlib import Path
 
 from state import files
-from state.errors import BadFile, Fault
-from state.layout import StateDir
+from state.errors import BadFile, CannotWrite
+from state.layout import StateDir, check_name
 from state.model import Command, Outcome, decode, encode
 from state.times import stamp, utc_now
 
@@ -51,10 +51,17 @@ OUTCOME = ".outcome.toml"
 
 
 def send(state: StateDir, command: Command) -> str:
-    """Puts `command` into the inbox and returns its name, under which its outcome will be found."""
+    """Puts `command` into the inbox and returns its name, under which its outcome will be found.
+
+    Raises `CannotWrite`, also for a command that no reader would take because it is too long.
+    """
     data = encode(command)
+    if len(data) > LIMIT:
+        raise CannotWrite(
+            f"a command of {len(data):,} bytes; it has at most {LIMIT:,}", todo="write a file and name it instead"
+        )
     while True:
-        name = f"{stamp(command.at)}-{secrets.token_hex(2)}-{command.verb}.toml"
+        name = check_name("command", f"{stamp(command.at)}-{secrets.token_hex(2)}-{command.verb}.toml")
         try:
             files.create(state.root, state.inbox / name, data)
         except FileExistsError:
@@ -87,7 +94,7 @@ def read(state: StateDir, name: str) -> Command:
 
 def outcome_path(done: Path, name: str) -> Path:
     """Where the outcome of the command or message `name` stands in its `done` folder."""
-    return done / f"{name.removesuffix('.toml').removesuffix('.md')}{OUTCOME}"
+    return done / f"{name.removesuffix('.toml' if name.endswith('.toml') else '.md')}{OUTCOME}"
 
 
 def conclude(state: StateDir, done: Path, name: str, outcome: Outcome) -> None:
@@ -114,7 +121,4 @@ def outcome_of(state: StateDir, done: Path, name: str) -> Outcome | None:
     try:
         return decode(Outcome, files.read_text(state.root, path, LIMIT), state.relative(path))
     except BadFile as error:
-        if not files.exists(path):
-            return None
-        fault: Fault = error.fault
-        return refused("reader", str(fault))
+        return None if files.is_missing(error) else refused("reader", str(error.fault))

@@ -56,8 +56,8 @@ def tail(root: Path, path: Path, place: Place, chunk: int = CHUNK, line: int = L
     """
     try:
         descriptor = files.open_inside(root, path)
-    except BadFile:
-        if files.exists(path):
+    except BadFile as error:
+        if not files.is_missing(error):
             raise
         return Batch([], Place(), reset=place.inode != 0)
     with os.fdopen(descriptor, "rb") as file:
@@ -78,28 +78,37 @@ def tail(root: Path, path: Path, place: Place, chunk: int = CHUNK, line: int = L
 
 
 def last_lines(root: Path, path: Path, count: int, chunk: int = CHUNK) -> Batch:
-    """The last `count` whole lines within the last `chunk` bytes, and the place after them; raises `BadFile`."""
+    """The last `count` whole lines within the last `chunk` bytes, and the place after them; raises `BadFile`.
+
+    Where no line ends within `chunk` bytes, more is read, up to `LINE`.
+    """
     try:
         descriptor = files.open_inside(root, path)
-    except BadFile:
-        if files.exists(path):
+    except BadFile as error:
+        if not files.is_missing(error):
             raise
         return Batch([], Place())
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
-        start = max(0, found.st_size - chunk)
+        start = max(0, found.st_size - chunk - 1)  # the byte before the chunk tells whether a line begins there
         file.seek(start)
-        data = file.read(chunk)
+        data = file.read(found.st_size - start)
+    begin = data.find(b"\n") + 1 if start else 0
     end = data.rfind(b"\n") + 1
-    lines = data[:end].removesuffix(b"\n").split(b"\n") if end else []
-    if start and len(lines) > 1:
-        del lines[0]  # it may begin in the middle
-    return Batch(lines[-count:], Place(start + end, found.st_ino))
+    if start and not end and chunk < LINE:
+        return last_lines(root, path, count, min(chunk * 4, LINE))
+    lines = data[begin:end].removesuffix(b"\n").split(b"\n") if end > begin else []
+    return Batch(lines[-count:] if count else [], Place(start + end, found.st_ino))
 
 
 def events(lines: list[bytes], path: str) -> Iterator[dict[str, Any] | Fault]:
-    """Each of `lines` as the object it holds, or as the fault it is. Lines are counted within `lines`."""
+    """Each of `lines` as the object it holds, or as the fault it is. Lines are counted within `lines`.
+
+    Blank lines are passed over: two appenders that end the same half line leave one.
+    """
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):

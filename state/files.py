@@ -16,7 +16,20 @@ from typing import NamedTuple
 
 from state.errors import BadFile, CannotWrite, Fault
 
-__all__ = ["LIMIT", "append", "create", "exists", "names", "read", "read_text", "relative", "replace", "take"]
+__all__ = [
+    "LIMIT",
+    "append",
+    "create",
+    "exists",
+    "is_missing",
+    "make_folder",
+    "names",
+    "read",
+    "read_text",
+    "relative",
+    "replace",
+    "take",
+]
 
 LIMIT = 4 * 1024 * 1024
 """Bytes that a file of the protocol may have, where nothing smaller is said. Logs are read by `state.event_log`."""
@@ -34,8 +47,23 @@ def _fault(root: Path, path: Path, reason: str, line: int | None = None) -> BadF
     return BadFile(Fault(relative(root, path), line, reason))
 
 
+_MISSING = "missing"
+
+
+def is_missing(error: BadFile) -> bool:
+    """Whether `error` says that nothing has that name, as opposed to something that cannot be read."""
+    return error.fault.reason == _MISSING
+
+
 def _inside(root: Path, real: str) -> bool:
     return real.startswith(os.path.realpath(root) + os.sep)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why the system refused; a `ValueError` is a path that no system call takes: a NUL, a lone surrogate."""
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    return "not a path"
 
 
 def open_inside(root: Path, path: Path) -> int:
@@ -46,10 +74,10 @@ def open_inside(root: Path, path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise _fault(root, path, "missing") from None
-    except OSError as error:
-        reason = "a symbolic link" if error.errno == errno.ELOOP else (error.strerror or str(error)).lower()
-        raise _fault(root, path, reason) from None
+        raise _fault(root, path, _MISSING) from None
+    except (OSError, ValueError) as error:
+        linked = isinstance(error, OSError) and error.errno == errno.ELOOP
+        raise _fault(root, path, "a symbolic link" if linked else _reason(error)) from None
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -73,7 +101,7 @@ def read(root: Path, path: Path, limit: int = LIMIT) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise _fault(root, path, (error.strerror or str(error)).lower()) from None
+        raise _fault(root, path, _reason(error)) from None
     if len(data) > limit:
         raise _fault(root, path, f"larger than {limit:,} bytes")
     return data
@@ -93,9 +121,9 @@ def read_text(root: Path, path: Path, limit: int = LIMIT) -> str:
 
 def names(root: Path, folder: Path, suffix: str = "") -> list[str]:
     """Names of the plain files in `folder` that end in `suffix`, sorted, dot-files left out; [] if it is missing."""
-    if not _inside(root, os.path.realpath(folder)):
-        return []
     try:
+        if not _inside(root, os.path.realpath(folder)):
+            return []
         with os.scandir(folder) as entries:
             return sorted(
                 entry.name
@@ -104,7 +132,7 @@ def names(root: Path, folder: Path, suffix: str = "") -> list[str]:
                 and entry.name.endswith(suffix)
                 and entry.is_file(follow_symlinks=False)
             )
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 
@@ -122,11 +150,8 @@ class _Ready(NamedTuple):
 @contextlib.contextmanager
 def _prepared(root: Path, path: Path, data: bytes) -> Iterator[_Ready]:
     """Writes `data` to a dot-file beside `path`, makes it durable, and removes it at the end if it is still there."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    real = os.path.realpath(path.parent)
-    if real != os.path.realpath(root) and not _inside(root, real):
-        raise CannotWrite(f"{relative(root, path)}: its folder leads out of the state directory")
-    ready = _Ready(f"{path.parent}/.{path.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}")
+    _make_folder(root, path.parent)
+    ready = _Ready(f"{path.parent}/.{path.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(ready.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -140,6 +165,27 @@ def _prepared(root: Path, path: Path, data: bytes) -> Iterator[_Ready]:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(ready.path)
+
+
+def _refuse_outside(root: Path, folder: Path) -> None:
+    real = os.path.realpath(folder)
+    if real != os.path.realpath(root) and not _inside(root, real):
+        raise CannotWrite(f"{relative(root, folder)}: leads out of the state directory")
+
+
+def _make_folder(root: Path, folder: Path) -> None:
+    """Makes `folder` and what is missing above it, each 0700, unless it leads out of `root`."""
+    _refuse_outside(root, folder)
+    missing = []
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            if not os.path.isdir(path):  # else another process made it this instant
+                raise NotADirectoryError(errno.ENOTDIR, f"{path.name} is not a directory") from None
 
 
 def _sync_folder(folder: Path) -> None:
@@ -156,11 +202,17 @@ def _writing(root: Path, path: Path) -> Iterator[None]:
         yield
     except FileExistsError:
         raise
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CannotWrite(
-            f"{relative(root, path)}: {(error.strerror or str(error)).lower()}",
+            f"{relative(root, path)}: {_reason(error)}",
             todo="the old content stays; free space or permission and try again",
         ) from error
+
+
+def make_folder(root: Path, folder: Path) -> None:
+    """Makes `folder`, 0700, and what is missing above it; raises `CannotWrite`."""
+    with _writing(root, folder):
+        _make_folder(root, folder)
 
 
 def replace(root: Path, path: Path, data: bytes) -> None:
@@ -185,12 +237,14 @@ def append(root: Path, path: Path, line: bytes) -> None:
     if not line.endswith(b"\n") or b"\n" in line[:-1]:
         raise ValueError("append takes one line with its newline")
     with _writing(root, path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _inside(root, os.path.realpath(path)):
-            raise CannotWrite(f"{relative(root, path)}: leads out of the state directory")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        _make_folder(root, path.parent)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
         try:
-            size = os.fstat(descriptor).st_size
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            size = found.st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 line = b"\n" + line
             if os.write(descriptor, line) != len(line):
@@ -206,7 +260,8 @@ def take(root: Path, source: Path, target: Path) -> bool:
     halves of the move leaves both names on one file: the next call ends the move, and answers False.
     """
     with _writing(root, target):
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_outside(root, source.parent)
+        _make_folder(root, target.parent)
         try:
             os.link(source, target, follow_symlinks=False)
         except FileNotFoundError:
@@ -216,6 +271,8 @@ def take(root: Path, source: Path, target: Path) -> bool:
                 if os.path.samestat(os.lstat(source), os.lstat(target)):
                     os.unlink(source)
             return False
+        _sync_folder(target.parent)
         with contextlib.suppress(FileNotFoundError):  # another process may have ended the move
             os.unlink(source)
+        _sync_folder(source.parent)
         return True

@@ -82,8 +82,12 @@ class TaskView:
 
     @property
     def needs_human(self) -> bool:
-        """Whether nothing goes on here until a person acts: a question, a stop, a failure, a fault."""
-        return bool(self.questions) or self.state in NEEDS_HUMAN - {"waiting"} or bool(self.faults)
+        """Whether nothing goes on here until a person acts: a question, a stop, a fault, a failure.
+
+        A failed item of a campaign is none: its change was reverted, and the campaign goes on.
+        """
+        alone = self.state in NEEDS_HUMAN - {"waiting"} and not (self.state == "failed" and self.campaign)
+        return bool(self.questions) or alone or bool(self.faults)
 
 
 @dataclass(frozen=True, slots=True)

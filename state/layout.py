@@ -4,6 +4,7 @@ Nothing here touches the disk except `find` and `StateDir.create`.
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -160,13 +161,16 @@ class StateDir(_Folder):
         return path.relative_to(self.root).as_posix()
 
     def create(self) -> None:
-        """Makes what is missing, folders 0700, and the `.gitignore` by which the directory ignores itself."""
+        """Makes what is missing, folders 0700, and the `.gitignore` by which the directory ignores itself.
+
+        Raises `CannotWrite`.
+        """
         for folder in (
             self.root,
             self.inbox_done,
             *(self.root / name for name in (*WATCHED, "worktrees", "archive")),
         ):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_folder(self.root, folder)
         for path, text in (
             (self.root / ".gitignore", "*\n"),
             (self.format, f"version = {FORMAT_VERSION}\n"),
@@ -186,7 +190,7 @@ def find(explicit: str | None, environment: Mapping[str, str], start: Path) -> S
             raise NotThere(f"{root} is not a directory", todo="name a state directory, or run 'opsroom init' first")
         return StateDir(root)
     for folder in (start, *start.parents):
-        if (folder / DIRECTORY / "format.toml").is_file():
+        if os.path.isfile(folder / DIRECTORY / "format.toml"):
             return StateDir(folder / DIRECTORY)
     raise NotThere(
         f"no state directory in {start} or above it",

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from state import files
-from state.errors import BadFile, Unavailable
+from state.errors import BadFile, CannotWrite, Unavailable
 from state.layout import StateDir
 from state.model import Lease, decode, encode
 from state.times import age, utc_now
@@ -25,11 +25,17 @@ def read(state: StateDir) -> Lease:
 
 def alive(lease: Lease | None, now: datetime) -> bool:
     """Whether the holder has given a sign of life within three beats and has not said goodbye."""
-    return lease is not None and lease.ended is None and (now - lease.beat).total_seconds() < 3 * max(lease.every, 1.0)
+    if lease is None or lease.ended is not None:
+        return False
+    # a beat from the future is of a clock that was set back, and as old as it is far away
+    return abs((now - lease.beat).total_seconds()) < 3 * max(lease.every, 1.0)
 
 
 class Holding:
-    """The lease while it is held. Use it as a context manager; entering raises `Unavailable` if another holds it."""
+    """The lease while it is held. Use it as a context manager; entering raises `Unavailable` if another holds it.
+
+    Entering and leaving raise `CannotWrite` where the disk does not let them.
+    """
 
     def __init__(self, state: StateDir, *, max_workers: int = 0, every: float = 5.0) -> None:
         from filelock import FileLock
@@ -49,12 +55,18 @@ class Holding:
     def __enter__(self) -> Self:
         from filelock import Timeout
 
-        self._state.lease_lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(self._state.root, self._state.lease_lock.parent)
         try:
             self._lock.acquire()
         except Timeout:
             raise Unavailable(self._held_by(), todo="'opsroom down' asks it to end") from None
-        self._write()
+        except OSError as error:
+            raise CannotWrite(f"{self._state.relative(self._state.lease_lock)}: {error.strerror or error}") from error
+        try:
+            self._write()
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(

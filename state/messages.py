@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from state import files
-from state.errors import BadFile, Fault
+from state.errors import BadFile, CannotWrite, Fault
 from state.layout import TaskDir, check_name
 from state.model import Record, Time, decode, encode
 from state.times import parse_stamp, stamp, utc_now
@@ -59,11 +59,14 @@ class Message(Record):
 
 
 def render(message: Message) -> bytes:
-    """The file's bytes. `parse` gives back an equal message."""
+    """The file's bytes. `parse` gives back an equal message, but for what no text file holds.
+
+    A lone surrogate in it becomes `?`, a NUL in its body U+FFFD.
+    """
     record = Message(
         **{name: getattr(message, name) for name in message.__struct_fields__ if name not in ("body", "name")}
     )
-    return b"+++\n" + encode(record) + b"+++\n" + message.body.encode("utf-8", "replace")
+    return b"+++\n" + encode(record) + b"+++\n" + message.body.replace("\0", "\ufffd").encode("utf-8", "replace")
 
 
 def parse(text: str, path: str) -> Message:
@@ -93,10 +96,18 @@ def message_name(kind: str, at: datetime) -> str:
 
 
 def post(root: Path, folder: Path, message: Message) -> Message:
-    """Creates `message` in `folder` under a name that nobody else has, and returns it with that name."""
+    """Creates `message` in `folder` under a name that nobody else has, and returns it with that name.
+
+    Raises `CannotWrite`, also for a message that no reader would take because it is too long.
+    """
     data = render(message)
+    if len(data) > LIMIT:
+        raise CannotWrite(
+            f"a {message.kind} of {len(data):,} bytes; a message has at most {LIMIT:,}",
+            todo="write a file and name it in a shorter message",
+        )
     while True:
-        name = message_name(message.kind, message.at)
+        name = check_name("message", message_name(message.kind, message.at))
         try:
             files.create(root, folder / name, data)
         except FileExistsError:

@@ -5,8 +5,9 @@
 
 import re
 import tomllib
-from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -92,6 +93,12 @@ class Status(Record):
     branch: str = ""
     commit: str = ""
     """The commit on the base branch, once merged; before that the attempt's last own commit."""
+    start: str = ""
+    """The commit that the task's first attempt began at."""
+    checks: list[str] = []
+    """Names of the checks that the change passed."""
+    metric: str = ""
+    """The campaign's metric with the change in place."""
     cause: str = ""
     """The last command that moved the task."""
     usage: dict[str, Any] = {}
@@ -226,6 +233,10 @@ class Run(Record):
     items: Count = 0
     metric_before: str = ""
     metric_after: str = ""
+    branch: str = ""
+    """The campaign's own branch; empty until the run has it and knows the metric."""
+    cause: str = ""
+    """The command that started the run."""
 
 
 class Capture(Record):
@@ -240,10 +251,19 @@ class Capture(Record):
 R = TypeVar("R", bound=Record)
 _TOML_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _FIELD = re.compile(r"`\$\.([A-Za-z0-9_]+)")
+DEPTH = 64
+"""Tables and arrays within one another that a file may have, so that what was read can be compared and written."""
+_DOTTED = re.compile(
+    r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % DEPTH
+)
+"""The beginning of a key with too many dots: tomllib takes time quadratic in them."""
 
 
 def decode(kind: type[R], text: str, path: str) -> R:
     """The `kind` that the TOML `text` of the file `path` holds; raises `BadFile` with file and line."""
+    if text.count(".") >= DEPTH and (match := _DOTTED.search(text)):
+        line = text.count("\n", 0, match.start()) + 1
+        raise BadFile(Fault(path, line, f"not TOML: more than {DEPTH} dots in a key"))
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -258,13 +278,57 @@ def decode(kind: type[R], text: str, path: str) -> R:
 
 def decode_table(kind: type[R], table: dict[str, Any], text: str, path: str) -> R:
     """The `kind` that a parsed `table` holds; `text` is searched for the line of a wrong key."""
+    if _too_deep(table):
+        raise BadFile(Fault(path, None, f"nested more than {DEPTH} deep"))
+    try:
+        record = msgspec.convert(_sorted_out(kind, table), kind)
+    except msgspec.ValidationError as error:
+        raise BadFile(Fault(path, _line_of(str(error), text), str(error)[:300])) from None
+    for name in kind.__struct_fields__:
+        value = getattr(record, name)
+        if isinstance(value, datetime) and not 1 < value.year < 9999:  # no other time zone could be worked out
+            reason = f"the year {value.year} is out of range - at `$.{name}`"
+            raise BadFile(Fault(path, _line_of(reason, text), reason))
+    return record
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+@cache
+def _inner(kind: type[Record]) -> dict[str, type[Record]]:
+    """The fields of `kind` that hold records, alone or in a list, each with the kind of these."""
+    found = {}
+    for name, hint in get_type_hints(kind).items():
+        for part in (hint, *get_args(hint)):
+            if isinstance(part, type) and issubclass(part, Record):
+                found[name] = part
+    return found
+
+
+def _sorted_out(kind: type[Record], table: dict[str, Any]) -> dict[str, Any]:
+    """`table` with the keys that `kind` does not know in `extra`, and so in every record within."""
     known = set(kind.__struct_fields__) - {"extra"}
     record = {key: value for key, value in table.items() if key in known}
+    for name, inner in _inner(kind).items():
+        value = record.get(name)
+        if isinstance(value, dict):
+            record[name] = _sorted_out(inner, value)
+        elif isinstance(value, list):
+            record[name] = [_sorted_out(inner, item) if isinstance(item, dict) else item for item in value]
     record["extra"] = {key: value for key, value in table.items() if key not in known}
-    try:
-        return msgspec.convert(record, kind)
-    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
-        raise BadFile(Fault(path, _line_of(str(error), text), str(error)[:300] or "nested too deeply")) from None
+    return record
 
 
 def decode_text(kind: type[R], data: bytes, path: str) -> R:
@@ -277,16 +341,20 @@ def decode_text(kind: type[R], data: bytes, path: str) -> R:
 
 
 def encode(record: Record) -> bytes:
-    """`record` as TOML: fields that differ from their default, then the unknown keys."""
+    """`record` as TOML: fields that differ from their default, then the unknown keys. Times are written in UTC."""
     import tomli_w
 
-    table = {
+    return tomli_w.dumps(_table(record)).encode("utf-8", "replace")
+
+
+def _table(record: Record) -> dict[str, Any]:
+    fields = {
         name: _plain(value)
         for name in record.__struct_fields__
         if name != "extra" and (value := getattr(record, name)) is not None
         if not _is_default(record, name, value)
     }
-    return tomli_w.dumps(table | record.extra).encode("utf-8", "replace")
+    return fields | record.extra
 
 
 def _is_default(record: Record, name: str, value: Any) -> bool:
@@ -301,16 +369,17 @@ def _is_default(record: Record, name: str, value: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
-        inner = {name: _plain(getattr(value, name)) for name in value.__struct_fields__ if name != "extra"}
-        return {key: item for key, item in inner.items() if item is not None} | value.extra
+        return _table(value)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
     return value
 
 
 def _line_of(message: str, text: str) -> int | None:
     """The line of the key that msgspec's `message` is about: its own, or where the key should stand, the first."""
     if match := _FIELD.search(message):
-        found = re.search(rf"^[ \t]*\[*[ \t]*\"?{re.escape(match[1])}\"?[ \t]*[\]=.]", text, re.MULTILINE)
+        found = re.search(rf"^[ \t]*+(?:\[++[ \t]*+)?\"?{re.escape(match[1])}\"?[ \t]*+[\]=.]", text, re.MULTILINE)
         return text.count("\n", 0, found.start()) + 1 if found else None
     return 1

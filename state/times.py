@@ -15,12 +15,12 @@ def utc_now() -> datetime:
 
 def rfc3339(at: datetime) -> str:
     """`at` to the microsecond, in UTC: `2026-11-21T10:15:02.123456Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def stamp(at: datetime) -> str:
     """`at` as it begins a message's file name: `20261121T101502.123456Z`."""
-    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return rfc3339(at).replace("-", "").replace(":", "")
 
 
 def parse_stamp(name: str) -> datetime | None:

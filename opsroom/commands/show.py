@@ -1,0 +1,156 @@
+"""`opsroom status` and `opsroom log`: what the control room shows, for a pipe or a script."""
+
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+import click
+
+from opsroom.finding import state_dir
+from state import event_log, lease
+from state.errors import NotThere
+from state.fleet import CampaignView, Fleet, FleetReader, TaskView
+from state.layout import StateDir
+from state.sanitize import clean_line
+from state.scan import Scan
+from state.times import age, rfc3339, utc_now
+
+__all__ = ["log", "read_fleet", "status"]
+
+
+def read_fleet(state: StateDir) -> Fleet:
+    """Everything that the state directory says now."""
+    reader = FleetReader(state)
+    reader.apply(frozenset(Scan(str(state.root)).everything()))
+    return reader.fleet
+
+
+@click.command(short_help="What goes on: a table, or JSON.")
+@click.option("--json", "as_json", is_flag=True, help="For a program to read.")
+@click.pass_obj
+def status(explicit: str | None, as_json: bool) -> None:
+    """Show every campaign and task with its state, who said so and how long ago."""
+    state = state_dir(explicit)
+    fleet = read_fleet(state)
+    now = utc_now()
+    if as_json:
+        click.echo(json.dumps(_as_json(fleet, now), indent=2, default=_text))
+        return
+    for line in _table(fleet, now):
+        click.echo(line)
+
+
+def _table(fleet: Fleet, now: datetime) -> list[str]:
+    lines = [_orchestrator(fleet, now)]
+    lines += [_campaign(view) for view in fleet.campaigns.values()]
+    width = max((len(view.id) for view in fleet.tasks.values()), default=4)
+    for view in sorted(fleet.tasks.values(), key=lambda view: view.id):
+        lines.append(_task(view, now, width))
+    faults = [*fleet.faults, *(fault for view in fleet.campaigns.values() for fault in view.faults)]
+    faults += [fault for view in fleet.tasks.values() for fault in view.faults]
+    lines += [clean_line(f"! {fault}") for fault in faults]
+    return lines
+
+
+def _orchestrator(fleet: Fleet, now: datetime) -> str:
+    if fleet.lease is None:
+        return "orchestrator: never started"
+    since = age((now - fleet.lease.started).total_seconds())
+    beat = age((now - fleet.lease.beat).total_seconds())
+    if lease.alive(fleet.lease, now):
+        return f"orchestrator: up {since}, pid {fleet.lease.pid} on {clean_line(fleet.lease.host)}"
+    return (
+        f"orchestrator: not running, last seen {beat} ago{': ' if fleet.lease.why else ''}{clean_line(fleet.lease.why)}"
+    )
+
+
+def _campaign(view: CampaignView) -> str:
+    if view.file is None:
+        return f"{view.name}  fault"
+    metric = f"  metric {view.file.metric('METRIC_START')} → {view.file.metric('METRIC_CURRENT')}"
+    why = view.file.headers.get("STOP_REASON", "")
+    said = f"{view.name}  {view.file.status}  {view.done}/{len(view.file.queue)}"
+    return clean_line(f"{said}{metric if view.file.metric('METRIC_CURRENT') else ''}{'  ' + why if why else ''}")
+
+
+def _task(view: TaskView, now: datetime, width: int) -> str:
+    if view.status is None:
+        return f"{view.id:{width}}  fault"
+    since = age((now - view.status.since).total_seconds())
+    asked = view.questions[0].body if view.questions else view.status.why
+    return clean_line(
+        f"{view.id:{width}}  {view.state:9}  {since:>4}  {view.title}{'  ' + asked if asked else ''}", 300
+    )
+
+
+def _as_json(fleet: Fleet, now: datetime) -> dict[str, Any]:
+    return {
+        "at": rfc3339(now),
+        "orchestrator": {
+            "alive": lease.alive(fleet.lease, now),
+            "pid": fleet.lease.pid if fleet.lease else None,
+            "beat": rfc3339(fleet.lease.beat) if fleet.lease else None,
+        },
+        "campaigns": {
+            view.name: {
+                "status": view.file.status if view.file else None,
+                "stop_reason": view.file.headers.get("STOP_REASON", "") if view.file else None,
+                "done": view.done,
+                "items": len(view.file.queue) if view.file else None,
+                "metric_start": view.file.metric("METRIC_START") if view.file else None,
+                "metric_current": view.file.metric("METRIC_CURRENT") if view.file else None,
+                "faults": [str(fault) for fault in view.faults],
+            }
+            for view in fleet.campaigns.values()
+        },
+        "tasks": {
+            view.id: {
+                "title": view.title,
+                "state": view.state or None,
+                "since": rfc3339(view.status.since) if view.status else None,
+                "by": view.status.by if view.status else None,
+                "why": view.status.why if view.status else None,
+                "attempt": view.status.attempt if view.status else None,
+                "commit": view.status.commit if view.status else None,
+                "campaign": view.campaign or None,
+                "questions": [{"name": q.name, "text": q.body, "options": q.options} for q in view.questions],
+                "needs_human": view.needs_human,
+                "faults": [str(fault) for fault in view.faults],
+            }
+            for view in fleet.tasks.values()
+        },
+        "faults": [str(fault) for fault in fleet.faults],
+    }
+
+
+def _text(value: object) -> str:
+    return str(value)
+
+
+@click.command(short_help="What a task's worker printed.")
+@click.argument("task")
+@click.option("-f", "--follow", is_flag=True, help="Go on as it grows, until Ctrl-C.")
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="The newest if not given.")
+@click.option("--errors", is_flag=True, help="Standard error instead of standard output.")
+@click.pass_obj
+def log(explicit: str | None, task: str, follow: bool, attempt: int | None, errors: bool) -> None:
+    """Print what the worker of TASK wrote to its standard output; control characters are made visible."""
+    state = state_dir(explicit)
+    folder = state.task(task)
+    if not folder.root.is_dir():
+        raise NotThere(f"there is no task {task!r}", todo="'opsroom status' lists them")
+    numbers = [int(p.name) for p in folder.attempts.glob("*") if p.name.isdecimal()] if folder.attempts.is_dir() else []
+    if not numbers or (attempt is not None and attempt not in numbers):
+        raise NotThere(f"task {task} has no attempt{'' if attempt is None else f' {attempt}'} yet")
+    place, number = event_log.Place(), attempt or max(numbers)
+    while True:
+        here = folder.attempt(number)
+        batch = event_log.tail(state.root, here.stderr if errors else here.stdout, place)
+        place = batch.place
+        for line in batch.lines:
+            click.echo(clean_line(line.decode("utf-8", "replace"), 100_000))
+        if not batch.more:
+            if not follow:
+                return
+            time.sleep(0.2)

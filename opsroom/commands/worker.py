@@ -1,0 +1,201 @@
+"""The workers' verbs: cheap, one purpose, safe to call twice and at once from two processes.
+
+The worker knows its task from OPSROOM_TASK and OPSROOM_STATE_DIR, which the orchestrator set. Nothing here loads
+Textual, git or the orchestrator.
+"""
+
+import os
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from state import files, messages
+from state.errors import BadFile, Fault, NotThere, OpsroomError, Unavailable
+from state.layout import StateDir, TaskDir
+from state.messages import Message
+from state.model import Capture, Result, encode
+from state.times import stamp, utc_now
+
+__all__ = ["ask", "capture", "checkpoint", "handoff", "note", "result", "worker"]
+
+LIMIT = 256 * 1024
+"""Bytes that a text given to a verb may have."""
+PICTURE = 20 * 1024 * 1024
+"""Bytes that a picture may have."""
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Worker(NamedTuple):
+    """Who calls: the task and attempt that the environment names."""
+
+    state: StateDir
+    task: TaskDir
+    attempt: int
+
+    def post(self, kind: str, body: str, **fields: object) -> Message:
+        """Posts a message of `kind` from this attempt into the outbox."""
+        message = Message(kind=kind, at=utc_now(), attempt=self.attempt, body=body, **fields)  # type: ignore[arg-type]
+        return messages.post(self.state.root, self.task.outbox, message)
+
+
+def worker(explicit: str | None) -> Worker:
+    """The calling worker; raises `NotThere` outside of a task."""
+    from opsroom.finding import state_dir
+
+    task_id = os.environ.get("OPSROOM_TASK", "")
+    if not task_id:
+        raise NotThere("OPSROOM_TASK is not set", todo="workers' verbs are for a running attempt; it is set there")
+    state = state_dir(explicit)
+    task = state.task(task_id)
+    if not task.root.is_dir():
+        raise NotThere(f"there is no task {task_id!r} in {state.root}")
+    number = os.environ.get("OPSROOM_ATTEMPT", "")
+    return Worker(state, task, int(number) if number.isdecimal() else 0)
+
+
+def text_of(source: str) -> str:
+    """The text in the file `source`, or on standard input for `-`; raises `BadFile`."""
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read(LIMIT + 1)
+        else:
+            with Path(source).open("rb") as file:
+                data = file.read(LIMIT + 1)
+    except OSError as error:
+        raise BadFile(Fault(source, None, (error.strerror or str(error)).lower())) from None
+    if len(data) > LIMIT:
+        raise BadFile(Fault(source, None, f"larger than {LIMIT:,} bytes"))
+    return data.decode("utf-8", "replace")
+
+
+def deliver(who: Worker) -> None:
+    """Prints what is unread, and acknowledges it."""
+    for message in messages.unread(who.state.root, who.task):
+        if message.kind != "answer":
+            click.echo(f"message from {message.by or 'somebody'}: {message.body.strip()}")
+            messages.acknowledge(who.state.root, who.task, message, utc_now(), who.attempt)
+
+
+@click.command(short_help="Ask a person; prints the answer.")
+@click.argument("text")
+@click.option("--option", "options", multiple=True, metavar="TEXT", help="An answer to offer; repeat it.")
+@click.option("--default", metavar="TEXT", default="", help="What counts as the answer after the deadline.")
+@click.option("--deadline", type=click.FloatRange(0), metavar="SECONDS", help="When the default counts.")
+@click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", default=100.0, show_default=True)
+@click.pass_obj
+def ask(
+    explicit: str | None, text: str, options: tuple[str, ...], default: str, deadline: float | None, wait: float
+) -> None:
+    """Ask a person TEXT. Prints the answer and exits with 0.
+
+    If nobody has answered after the wait it exits with 3: write a checkpoint and leave. The task is started again
+    with the answer. Asking the same again asks nobody twice: an answer that was given is printed at once, so a
+    script that begins from its top finds it where it asks.
+    """
+    who = worker(explicit)
+    if bool(default) != (deadline is not None):
+        raise click.UsageError("--default and --deadline go together")
+    now = utc_now()
+    question = _asked_before(who, text, list(options)) or who.post(
+        "question",
+        text,
+        options=list(options),
+        default=default,
+        deadline=None if deadline is None else now + timedelta(seconds=deadline),
+    )
+    answer = _await(who, question, now + timedelta(seconds=wait))
+    if answer is None:
+        raise Unavailable(
+            f"no answer within {wait:g} s", todo="write a checkpoint and leave; you are started again with the answer"
+        )
+    messages.acknowledge(who.state.root, who.task, answer, utc_now(), who.attempt)
+    click.echo(answer.body.rstrip("\n"))
+
+
+def _asked_before(who: Worker, text: str, options: list[str]) -> Message | None:
+    """The same question, asked by this attempt or an earlier one, answered or not."""
+    asked = messages.pending(who.state.root, who.task.outbox)[0]
+    same = (m for m in reversed(asked) if m.kind == "question" and m.body == text and m.options == options)
+    return next(same, None)
+
+
+def _await(who: Worker, question: Message, until: datetime) -> Message | None:
+    pause = 0.05
+    while (answer := messages.answer_to(who.state.root, who.task, question.name)) is None:
+        if utc_now() >= until:
+            return None
+        time.sleep(pause)
+        pause = min(0.25, pause * 1.5)
+    return answer
+
+
+@click.command(short_help="Write down where you are and what is next.")
+@click.argument("file")
+@click.pass_obj
+def checkpoint(explicit: str | None, file: str) -> None:
+    """Replace the task's checkpoint by FILE, or standard input for '-'. Prints messages for you, if there are any."""
+    who = worker(explicit)
+    files.replace(who.state.root, who.task.checkpoint, text_of(file).encode("utf-8", "replace"))
+    deliver(who)
+
+
+@click.command(short_help="Something a person should read later.")
+@click.argument("text")
+@click.pass_obj
+def note(explicit: str | None, text: str) -> None:
+    """Leave TEXT for a person to read. Prints messages for you, if there are any."""
+    who = worker(explicit)
+    who.post("note", text)
+    deliver(who)
+
+
+@click.command(short_help="Hand over to whoever comes next.")
+@click.argument("file")
+@click.pass_obj
+def handoff(explicit: str | None, file: str) -> None:
+    """Post FILE, or standard input for '-', as the handoff to the task's parent."""
+    worker(explicit).post("handoff", text_of(file))
+
+
+@click.command(short_help="How it went; the last thing a worker does.")
+@click.argument("outcome", type=click.Choice(["success", "failure"]))
+@click.option("--summary", default="", metavar="TEXT", help="What was done, in a sentence.")
+@click.option("--learned", default="", metavar="TEXT", help="What the next worker should know.")
+@click.pass_obj
+def result(explicit: str | None, outcome: str, summary: str, learned: str) -> None:
+    """State the outcome: success or failure."""
+    who = worker(explicit)
+    said = Result(outcome=outcome, at=utc_now(), attempt=who.attempt, summary=summary, learned=learned)
+    files.replace(who.state.root, who.task.result, encode(said))
+
+
+@click.command(short_help="Take a picture (PNG) into the task.")
+@click.argument("file")
+@click.option("--of", default="", metavar="WHAT", help="What it shows.")
+@click.option("--note", "words", default="", metavar="TEXT", help="What to look at.")
+@click.pass_obj
+def capture(explicit: str | None, file: str, of: str, words: str) -> None:
+    """Take the picture FILE, a PNG, into the task. Prints its name there."""
+    who = worker(explicit)
+    try:
+        with Path(file).open("rb") as picture:
+            data = picture.read(PICTURE + 1)
+    except OSError as error:
+        raise BadFile(Fault(file, None, (error.strerror or str(error)).lower())) from None
+    if len(data) > PICTURE:
+        raise BadFile(Fault(file, None, f"larger than {PICTURE:,} bytes"))
+    if not data.startswith(PNG):
+        raise BadFile(Fault(file, None, "not a PNG picture"))
+    now = utc_now()
+    name = f"{stamp(now)}-{os.urandom(2).hex()}"
+    told = Capture(at=now, of=of, note=words, attempt=who.attempt)
+    files.create(who.state.root, who.task.captures / f"{name}.toml", encode(told))
+    try:
+        files.create(who.state.root, who.task.captures / f"{name}.png", data)
+    except FileExistsError:
+        raise OpsroomError(f"{name}.png exists", todo="try again") from None
+    click.echo(f"{name}.png")

@@ -1,0 +1,229 @@
+"""Carries out what `campaigns.plan` decides: branches, tasks, lines of history, halts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from orchestrator import campaigns, tasks, verify
+from orchestrator.acting import Envelope
+from orchestrator.config import Config
+from orchestrator.git import Git, GitError
+from state import event_log, files
+from state.campaign_file import BLOCKING, CampaignFile
+from state.errors import BadFile
+from state.fleet import CampaignView, Fleet, TaskView
+from state.layout import StateDir
+from state.model import Run, Task, decode, encode
+
+__all__ = ["Begun", "CampaignRuns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that is ready to launch, or `error`, why it is not."""
+
+    run: int
+    branch: str = ""
+    metric: str = ""
+    error: str = ""
+
+
+class CampaignRuns:
+    """The campaigns of one state directory. Each method but `begin` belongs to the loop's own thread."""
+
+    def __init__(self, state: StateDir, config: Config) -> None:
+        self._state = state
+        self._config = config
+
+    def envelope(self, fleet: Fleet, view: TaskView) -> Envelope:
+        """What holds for a task: its campaign's checks, metric and words, or the configuration's."""
+        task = view.task
+        title = " ".join(view.title.split())
+        trailers = f"\n\nOpsroom-Task: {view.id}"
+        campaign = fleet.campaigns.get(view.campaign)
+        if task is None or campaign is None or campaign.envelope is None:
+            return Envelope(self._config.checks.as_checks(), None, title + trailers)
+        found = campaign.envelope
+        words = {"campaign": campaign.name, "item": task.item, "index": str(task.index), "title": title}
+        message = found.message
+        for key, value in words.items():
+            message = message.replace(f"{{{key}}}", value)
+        trailers += f"\nOpsroom-Campaign: {campaign.name}\nOpsroom-Item: {task.item}"
+        return Envelope(found.checks, found.metric, message + trailers, self._prompt(campaign.name))
+
+    def _prompt(self, campaign: str) -> str:
+        path = self._state.campaign(campaign).prompt
+        try:
+            return files.read_text(self._state.root, path)
+        except BadFile as error:
+            return f"({error.fault})" if files.exists(path) else ""
+
+    def begin(self, view: CampaignView, run: int) -> Begun:
+        """Makes the campaign's branch, if it has none, and measures it in a worktree that is removed again."""
+        envelope = view.envelope
+        if envelope is None:
+            return Begun(run, error="campaign.toml cannot be read")
+        branch = campaigns.branch_of(view.name)
+        git = Git(self._state.repository)
+        base = envelope.base or self._config.orchestrator.base
+        try:
+            if git.branch_tip(branch) is None:
+                if git.commit_of(base) is None:
+                    return Begun(run, error=f"branch {base!r} does not exist")
+                git.run("branch", "--no-track", "--", branch, base)
+            return Begun(run, branch, self._measure(view, branch))
+        except GitError as error:
+            return Begun(run, error=str(error))
+
+    def _measure(self, view: CampaignView, branch: str) -> str:
+        metric = view.envelope.metric if view.envelope else None
+        if metric is None:
+            return ""
+        git = Git(self._state.repository)
+        worktree = self._state.worktrees / f"_{view.name}"  # no task id begins with '_'
+        git.ask("worktree", "remove", "--force", str(worktree))  # of an earlier life; it never holds work
+        git.run("worktree", "add", "--quiet", "--detach", str(worktree), branch)
+        try:
+            log = self._state.campaign(view.name).root / "metric.log"
+            return verify.measure(metric, worktree, {"OPSROOM_STATE_DIR": str(self._state.root)}, log)
+        finally:
+            git.ask("worktree", "remove", "--force", str(worktree))
+
+    def finish(self, name: str, begun: Begun, now: datetime) -> frozenset[str]:
+        """Writes down that a run has begun, or that it could not; the paths that changed."""
+        if begun.error:
+            return self._halt(campaigns.Halt(name, begun.run, "error", begun.error), now)
+        path = self._change_run(name, begun.run, branch=begun.branch, metric_before=begun.metric)
+        file = self._file(name)
+        if begun.metric:
+            if not file.metric("METRIC_START"):
+                file.set("METRIC_START", begun.metric)
+            file.set("METRIC_CURRENT", begun.metric)
+        self._tell(now, "run", campaign=name, run=begun.run, branch=begun.branch, metric=begun.metric)
+        return frozenset({path, self._write(name, file)})
+
+    def carry_out(self, decision: campaigns.Decision, fleet: Fleet, now: datetime) -> frozenset[str]:
+        """Does what was decided; the paths that changed."""
+        match decision:
+            case campaigns.Launch():
+                return self._launch(decision, fleet, now)
+            case campaigns.Record():
+                return self._record(decision, fleet, now)
+            case campaigns.Halt():
+                return self._halt(decision, now)
+            case _:
+                return frozenset()
+
+    def _launch(self, decision: campaigns.Launch, fleet: Fleet, now: datetime) -> frozenset[str]:
+        view, item = fleet.campaigns[decision.campaign], decision.item
+        task_id = campaigns.task_of(view.name, item.index)
+        task = Task(
+            title=item.target,
+            created=now,
+            agent=view.envelope.agent if view.envelope else "",
+            campaign=view.name,
+            item=item.target,
+            index=item.index,
+            base=campaigns.branch_of(view.name),
+            by=f"campaign {view.name}",
+        )
+        file = self._file(view.name)
+        file.set("INVOCATIONS_STARTED", file.counter("INVOCATIONS_STARTED") + 1)
+        path = self._write(view.name, file)
+        tasks.create(self._state, task_id, task, campaigns.spec_of(view, item))
+        return tasks.paths_of(task_id) | {path}
+
+    def _record(self, decision: campaigns.Record, fleet: Fleet, now: datetime) -> frozenset[str]:
+        view, item = fleet.tasks[decision.task], decision.item
+        status = view.status
+        if status is None:
+            return frozenset()
+        file = self._file(decision.campaign)
+        learned = view.result.learned if view.result else ""
+        seconds = (view.exit.ended - view.exit.started).total_seconds() if view.exit else 0.0
+        file.add_history(
+            now,
+            index=item.index,
+            file=item.target,
+            result=decision.result,
+            commit=status.commit[:12] if decision.result == "success" else "",
+            checks=",".join(status.checks),
+            metric=status.metric,
+            seconds=f"{seconds:.1f}" if seconds else "",
+            attempt=status.attempt,
+            learned=learned if decision.result == "success" else status.why or learned,
+        )
+        before, after = file.metric("METRIC_CURRENT"), status.metric
+        progress = decision.result == "success" and bool(status.commit)
+        if after:
+            file.set("METRIC_CURRENT", after)
+            progress = progress and after != before
+        file.set("NO_PROGRESS_COUNT", 0 if progress else file.counter("NO_PROGRESS_COUNT") + 1)
+        file.set("NEXT_INDEX", _next_index(file))
+        self._tell(now, "item", campaign=decision.campaign, index=item.index, result=decision.result, task=view.id)
+        return frozenset({self._write(decision.campaign, file)})
+
+    def _halt(self, decision: campaigns.Halt, now: datetime) -> frozenset[str]:
+        paths = set()
+        file = self._file(decision.campaign)
+        file.set("STATUS", decision.status)
+        file.set("STOP_REASON", decision.why)
+        if decision.run:
+            since = self._run(decision.campaign, decision.run).started
+            items = sum(1 for line in file.history if _at_or_after(line.at, since))
+            paths.add(
+                self._change_run(
+                    decision.campaign,
+                    decision.run,
+                    ended=now,
+                    halted=decision.status,
+                    why=decision.why,
+                    items=items,
+                    metric_after=file.metric("METRIC_CURRENT"),
+                )
+            )
+        self._tell(now, "halt", campaign=decision.campaign, status=decision.status, why=decision.why)
+        paths.add(self._write(decision.campaign, file))
+        return frozenset(paths)
+
+    # ── files ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _file(self, name: str) -> CampaignFile:
+        path = self._state.campaign(name).queue
+        return CampaignFile(files.read(self._state.root, path), self._state.relative(path))
+
+    def _write(self, name: str, file: CampaignFile) -> str:
+        path = self._state.campaign(name).queue
+        files.replace(self._state.root, path, file.render())
+        return self._state.relative(path)
+
+    def _run(self, name: str, number: int) -> Run:
+        path = self._state.campaign(name).run(number)
+        return decode(Run, files.read_text(self._state.root, path), self._state.relative(path))
+
+    def _change_run(self, name: str, number: int, **changes: Any) -> str:
+        path = self._state.campaign(name).run(number)
+        files.replace(self._state.root, path, encode(msgspec.structs.replace(self._run(name, number), **changes)))
+        return self._state.relative(path)
+
+    def _tell(self, now: datetime, kind: str, **fields: object) -> None:
+        event_log.append(self._state.root, self._state.events, now, kind, **fields)
+
+
+def _next_index(file: CampaignFile) -> int:
+    """The first item without an outcome; one at which the campaign stopped counts as having none."""
+    for item in sorted(file.queue, key=lambda item: item.index):
+        outcome = file.outcome(item.index)
+        if outcome is None or outcome.result == BLOCKING:
+            return item.index
+    return max((item.index for item in file.queue), default=0) + 1
+
+
+def _at_or_after(text: str, since: datetime) -> bool:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return at.tzinfo is not None and at >= since.replace(microsecond=0)

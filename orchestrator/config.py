@@ -1,0 +1,83 @@
+"""`opsroom.toml`, beside the state directory: what a person set up for one repository."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from state import files
+from state.errors import BadFile, Fault
+from state.model import Check, Record, decode
+
+__all__ = ["FILE", "Agent", "Checks", "Config", "Limits", "load"]
+
+FILE = "opsroom.toml"
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=30 * 86_400)]
+
+
+class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[orchestrator]`: how much at once, how long, onto which branch."""
+
+    max_workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
+    base: str = ""
+    """The branch that changes land on; the one that is checked out where it is empty."""
+    backoff_seconds: Seconds = 5.0
+    """Before the second attempt; doubled before each further one."""
+    backoff_limit: Seconds = 300.0
+
+
+class Agent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[agents.<name>]`: a program that does tasks, its prompt on standard input."""
+
+    command: list[str]
+    kind: Literal["command"] = "command"
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    seconds: Seconds = 600.0
+    """How long one attempt may take."""
+    grace: Seconds = 10.0
+    """Between TERM and KILL."""
+
+
+class Checks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[checks]`: what must end with 0 before a change is taken."""
+
+    commands: list[str] = []
+    """Each split into words as a shell does it, but run without one."""
+    seconds: Seconds = 600.0
+
+    def as_checks(self) -> list[Check]:
+        """The commands as checks, each named by its own words."""
+        return [Check(name=text, command=shlex.split(text), seconds=self.seconds) for text in self.commands]
+
+
+class Config(Record):
+    """The whole file."""
+
+    orchestrator: Limits = msgspec.field(default_factory=Limits)
+    agents: dict[str, Agent] = {}
+    checks: Checks = msgspec.field(default_factory=Checks)
+
+
+def load(folder: Path) -> Config:
+    """What `opsroom.toml` in `folder` says, or the defaults if there is none; raises `BadFile`."""
+    path = folder / FILE
+    if not path.exists():
+        return Config()
+    text = files.read_text(folder, path)
+    config = decode(Config, text, FILE)
+    if config.extra:
+        key = next(iter(config.extra))
+        line = next((n for n, row in enumerate(text.splitlines(), 1) if row.lstrip("[ \t").startswith(key)), None)
+        raise BadFile(Fault(FILE, line, f"unknown key {key!r}"), todo="known: orchestrator, agents, checks")
+    for name, agent in config.agents.items():
+        if not agent.command or not agent.command[0]:
+            raise BadFile(Fault(FILE, None, f"agents.{name}: command is empty"))
+    for command in config.checks.commands:
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise BadFile(Fault(FILE, None, f"checks: {command!r}: {error}")) from None
+        if not words:
+            raise BadFile(Fault(FILE, None, "checks: an empty command"))
+    return config

@@ -1,0 +1,130 @@
+"""The `git` command as the orchestrator runs it: no hook, no file system monitor, no prompt, no pager, a limit.
+
+A worktree that a worker has touched may hold anything, so nothing that it configured is run.
+"""
+
+import functools
+import os
+import subprocess
+from pathlib import Path
+
+from state.errors import OpsroomError
+
+__all__ = ["Git", "GitError"]
+
+SAFE = (
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "gc.auto=0"),
+    *("-c", "commit.gpgSign=false"),
+    *("-c", "protocol.ext.allow=never"),
+    *("-c", "advice.detachedHead=false"),
+)
+SECONDS = 600.0
+"""How long one call of git may take."""
+
+
+class GitError(OpsroomError):
+    """git said no; the message is its own last line."""
+
+    title = "git failed"
+
+
+class Git:
+    """git in one working directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *arguments: str, text: str = "") -> str:
+        """The standard output of `git <arguments>`, its last newline removed; raises `GitError`."""
+        done = self._call(arguments, text)
+        if done.returncode:
+            said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+            what = " ".join(arguments[:2])
+            raise GitError(f"git {what} in {self.folder}: {said[-1] if said else f'exit status {done.returncode}'}")
+        return done.stdout.removesuffix("\n")
+
+    def ask(self, *arguments: str) -> str | None:
+        """As `run`, but None where git answers no, by whatever exit status."""
+        done = self._call(arguments, "")
+        return None if done.returncode else done.stdout.removesuffix("\n")
+
+    def _call(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
+        argv = ["git", *SAFE, *_identity(str(self.folder)), *arguments]
+        try:
+            return subprocess.run(
+                argv,
+                cwd=self.folder,
+                env=_environment(),
+                input=text,
+                capture_output=True,
+                encoding="utf-8",
+                errors="surrogateescape",
+                timeout=SECONDS,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            missing = "git is not installed" if error.filename == "git" else f"{self.folder} is gone"
+            raise GitError(missing) from None
+        except OSError as error:
+            raise GitError(f"git in {self.folder}: {error.strerror or error}") from None
+        except subprocess.TimeoutExpired:
+            raise GitError(f"git {arguments[0]} in {self.folder}: not done after {SECONDS:.0f} s") from None
+
+    # ── questions that several callers have ─────────────────────────────────────────────────────────────────
+
+    def commit_of(self, revision: str) -> str | None:
+        """The full id of the commit that `revision` names, or None."""
+        return self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+
+    def branch_tip(self, branch: str) -> str | None:
+        """The commit that the branch `branch` points at, or None if there is no such branch."""
+        return self.commit_of(f"refs/heads/{branch}")
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `newer` contains `older`."""
+        return self.ask("merge-base", "--is-ancestor", older, newer) is not None
+
+    def is_clean(self) -> bool:
+        """Whether nothing tracked is changed and nothing untracked lies about, ignored files aside."""
+        return not self.run("status", "--porcelain", "--untracked-files=all")
+
+    def has_local_changes(self) -> bool:
+        """Whether a tracked file differs from HEAD. Untracked files are a person's own and in nobody's way."""
+        return bool(self.run("status", "--porcelain", "--untracked-files=no"))
+
+    def checkout_of(self, branch: str) -> Path | None:
+        """The working tree that has `branch` checked out, or None."""
+        path: Path | None = None
+        for line in self.run("worktree", "list", "--porcelain").splitlines():
+            key, _, value = line.partition(" ")
+            if key == "worktree":
+                path = Path(value)
+            elif key == "branch" and value == f"refs/heads/{branch}":
+                return path
+        return None
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key == "GIT_CONFIG_GLOBAL"}
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "true", "LC_ALL": "C.UTF-8"}
+
+
+@functools.lru_cache(maxsize=64)
+def _identity(folder: str) -> tuple[str, ...]:
+    """Options that name a committer, where the person configured none."""
+    try:
+        known = subprocess.run(
+            ["git", "var", "GIT_COMMITTER_IDENT"],
+            cwd=folder,
+            env=_environment(),
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except OSError:
+        return ()
+    if known.returncode == 0:
+        return ()
+    return ("-c", "user.name=Opsroom", "-c", "user.email=opsroom@localhost")

@@ -1,0 +1,61 @@
+"""The prompt of an attempt, built from parts in one place and bounded.
+
+A worker starts fresh each time: the spec, where an earlier attempt left off, what was answered, what is unread.
+"""
+
+from state.messages import Message
+
+__all__ = ["VERBS", "build"]
+
+PART = 16_000
+"""Characters that one part may have; what is cut is said with the file that has the whole."""
+
+VERBS = """\
+## How to work
+You work alone, in the current directory, a git worktree of your own. Go on without asking as long as the task
+covers what you do. These commands reach the people who gave it:
+- `opsroom checkpoint -` (text on standard input): where you are and what is next. Rewrite it after each step that
+  would be a pity to lose; another attempt begins from it. It prints messages for you, if there are any.
+- `opsroom ask "QUESTION" --option A --option B`: prints the answer. If it exits with 3, nobody answered in time:
+  write a checkpoint and leave; you are started again with the answer.
+- `opsroom note "TEXT"`: something a person should read later.
+- `opsroom capture FILE`: takes a picture (PNG) into the task.
+- `opsroom stop "REASON"`: what you were given does not cover this. One sentence why, then leave.
+- `opsroom result success --summary TEXT --learned TEXT` or `failure`: the last thing you do.
+Leave your change committed or uncommitted in the worktree and exit with 0. It is checked and landed for you.
+"""
+
+
+def build(
+    *,
+    spec: str,
+    campaign: str,
+    checkpoint: str,
+    answers: list[tuple[Message, Message]],
+    unread: list[Message],
+    earlier: str,
+) -> str:
+    """The whole prompt. `answers` pairs each question with its answer; `earlier` says how the last attempt ended."""
+    parts = [_cut(spec, "spec.md").rstrip() + "\n"]
+    if campaign.strip():
+        parts.append(_cut(campaign, "the campaign's prompt.md").rstrip() + "\n")
+    parts.append(VERBS)
+    if earlier:
+        parts.append(f"## The attempt before this one\n{earlier}\n")
+    if checkpoint.strip():
+        parts.append(f"## Your last checkpoint\n{_cut(checkpoint, 'checkpoint.md').rstrip()}\n")
+    if answers:
+        lines = [f"Q: {_line(question.body)}\nA: {_line(answer.body)}" for question, answer in answers]
+        parts.append("## Answers\n" + "\n".join(lines) + "\n")
+    if unread:
+        lines = [f"- {message.by or 'somebody'}: {_line(message.body)}" for message in unread]
+        parts.append("## Messages\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:PART]
+
+
+def _cut(text: str, source: str) -> str:
+    return text if len(text) <= PART else f"{text[:PART]}\n… cut here; the whole is in {source}"

@@ -1,0 +1,243 @@
+"""Decides what happens next: a pure function from a snapshot to decisions. No clock, no disk, no process.
+
+The loop takes a snapshot, asks `decide`, and carries out what it is told. Everything that a decision needs to
+know is in the snapshot, so each rule can be read here and tried without a machine.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from state.fleet import TaskView
+from state.messages import Message
+from state.model import CHECKING, FINAL, LIVE
+
+__all__ = [
+    "Answer",
+    "Decision",
+    "End",
+    "Facts",
+    "Land",
+    "Launch",
+    "Limits",
+    "Move",
+    "PutAway",
+    "backoff",
+    "decide",
+    "next_moment",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an agent may use up."""
+
+    max_attempts: int = 3
+    backoff_seconds: float = 5.0
+    backoff_limit: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One open task, and what its files don't say: whether a process lives, whether something is being done."""
+
+    view: TaskView
+    alive: bool
+    """The newest attempt's supervisor lives."""
+    busy: bool
+    """The orchestrator is starting or landing it at this moment."""
+    limits: Limits
+    worktree: bool = False
+    """It has a worktree that may be put away once the task has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start the next attempt."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Put the task into another state."""
+
+    task: str
+    to: str
+    why: str = ""
+    waiting_on: str = ""
+    failures: int | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer the question with its stated default: its deadline has passed."""
+
+    task: str
+    question: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """Verify the task's change and land it."""
+
+    task: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End the attempt: the task is in a state in which nothing may run."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutAway:
+    """Keep what the worktree holds on its branch, and remove it."""
+
+    task: str
+
+
+Decision = Launch | Move | Answer | Land | End | PutAway
+
+
+def backoff(failures: int, limits: Limits) -> float:
+    """Seconds to wait after the `failures`-th failure in a row."""
+    return min(limits.backoff_limit, limits.backoff_seconds * 2.0 ** max(0, min(failures, 40) - 1))
+
+
+def decide(tasks: Iterable[Facts], now: datetime, max_workers: int) -> list[Decision]:
+    """What to do now, at most one decision a task. `tasks` are the open ones, in the order to prefer."""
+    decisions: list[Decision] = []
+    everyone = list(tasks)
+    slots = max_workers - sum(facts.alive or (facts.busy and facts.view.state in LIVE) for facts in everyone)
+    landing = {_base(facts) for facts in everyone if facts.busy and facts.view.state in CHECKING}
+    for facts in everyone:
+        if facts.busy or facts.view.status is None or facts.view.task is None:
+            continue
+        decision = _for_one(facts, now)
+        if isinstance(decision, Launch):
+            if slots <= 0:
+                continue
+            slots -= 1
+        elif isinstance(decision, Land):
+            if decision.base in landing:
+                continue  # one at a time onto each branch
+            landing.add(decision.base)
+        if decision is not None:
+            decisions.append(decision)
+    return decisions
+
+
+def next_moment(tasks: Iterable[Facts], now: datetime) -> datetime | None:
+    """The earliest time after `now` at which `decide` may say something new though nothing happened."""
+    moments: list[datetime] = []
+    for facts in tasks:
+        if facts.view.status and facts.view.status.not_before:
+            moments.append(facts.view.status.not_before)
+        moments += [q.deadline for q in facts.view.questions if q.deadline and q.default]
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def _for_one(facts: Facts, now: datetime) -> Decision | None:
+    state = facts.view.state
+    if state in LIVE or state == "waiting":
+        return _while_open(facts, now)
+    if state in ("paused", "cancelled", "stopped", "failed") and facts.alive:
+        return End(facts.view.id)
+    if state in FINAL and facts.worktree:
+        return PutAway(facts.view.id)
+    status = facts.view.status
+    held_until = status.not_before if status else None
+    due = held_until is None or now >= held_until
+    if facts.alive or not due:
+        return None
+    if state in ("queued", "retrying"):
+        return Launch(facts.view.id)
+    if state in CHECKING:
+        return Land(facts.view.id, _base(facts))
+    return None
+
+
+def _while_open(facts: Facts, now: datetime) -> Decision | None:
+    """An attempt runs, or has just ended, or the task is parked with a question."""
+    view = facts.view
+    questions = [question for question in view.questions if question.blocking]
+    for question in questions:
+        if question.default and question.deadline and now >= question.deadline:
+            return Answer(view.id, question)
+    if facts.alive:
+        if questions and view.state == "running":
+            return Move(view.id, "waiting", waiting_on=questions[0].name)
+        if not questions and view.state in ("waiting", "starting"):
+            return Move(view.id, "running")
+        return None
+    if view.state == "waiting" and view.status and view.status.why == PARKED:
+        return None if questions else Move(view.id, "queued", why=ANSWERED)
+    return _ended(facts, now, questions)
+
+
+PARKED = "asked and left; starts again with the answer"
+ANSWERED = "answered"
+
+
+def _ended(facts: Facts, now: datetime, questions: list[Message]) -> Decision:
+    """What follows from an attempt that is over."""
+    view = facts.view
+    attempt = view.status.attempt if view.status else 0
+    own = [message for message in view.outbox if message.attempt in (attempt, 0)]
+    stops = [message for message in own if message.kind == "stop"]
+    if stops:
+        return Move(view.id, "stopped", why=_sentence(stops[-1].body), failures=0)
+    if questions:
+        return Move(view.id, "waiting", why=PARKED, waiting_on=questions[0].name, failures=0)
+    ended = view.exit
+    if view.state == "starting" and attempt not in view.attempts:
+        return Move(view.id, "queued", why=f"attempt {attempt} was never started")
+    if ended is None:
+        return _again(facts, now, f"the supervisor of attempt {attempt} is gone and left no exit record")
+    result = view.result if view.result and view.result.attempt in (attempt, 0) else None
+    if ended.reason == "timeout":
+        limit = (ended.ended - ended.started).total_seconds()
+        return _again(facts, now, f"attempt {attempt} ran out of time after {limit:.0f} s")
+    if ended.reason == "exec_failed":
+        return Move(view.id, "failed", why=f"cannot start the agent: {ended.error[:300]}")
+    if ended.reason == "cancelled":
+        return _again(facts, now, f"attempt {attempt} was ended from outside")
+    if ended.status != 0:
+        how = f"signal {-ended.status}" if ended.status is not None and ended.status < 0 else f"status {ended.status}"
+        return _again(facts, now, f"attempt {attempt} exited with {how}")
+    if result is not None and result.outcome != "success":
+        return Move(view.id, "failed", why=_sentence(result.summary) or f"the worker says: {result.outcome}")
+    if any(question.attempt == attempt and question.blocking for question in own if question.kind == "question"):
+        left = _answered_after(view, attempt)
+        if left and result is None:
+            return Move(view.id, "queued", why=ANSWERED, failures=0)
+    return Move(view.id, "verifying", failures=0)
+
+
+def _answered_after(view: TaskView, attempt: int) -> bool:
+    """Whether a question of this attempt was answered when the worker had left, so that it never saw the answer."""
+    asked = {message.name for message in view.outbox if message.kind == "question" and message.attempt == attempt}
+    replies = (m for m in (*view.inbox, *view.filed) if m.kind == "answer" and m.reply_to in asked)
+    return any(reply.name not in view.acknowledged for reply in replies)
+
+
+def _again(facts: Facts, now: datetime, why: str) -> Move:
+    view = facts.view
+    failures = (view.status.failures if view.status else 0) + 1
+    if failures >= facts.limits.max_attempts:
+        times = "once" if failures == 1 else f"{failures} times in a row"
+        return Move(view.id, "failed", why=f"{why}; failed {times}", failures=failures)
+    wait = timedelta(seconds=backoff(failures, facts.limits))
+    return Move(view.id, "retrying", why=why, failures=failures, not_before=now + wait)
+
+
+def _base(facts: Facts) -> str:
+    return facts.view.task.base if facts.view.task else ""
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split())[:400]

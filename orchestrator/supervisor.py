@@ -1,0 +1,241 @@
+"""Runs one attempt and writes how it ended. Standard library only; started as `python -I -S supervisor.py DIR FD`.
+
+It lives in a session of its own and needs nobody: the orchestrator may die and another may take over.
+
+- DIR/launch.toml says what to run. DIR/prompt.md becomes its standard input.
+- DIR/lock is held for as long as this process lives (FD is the open lock, handed over by the starter), so that
+  nobody ever has to guess from a pid.
+- DIR/run.toml says which processes these are, DIR/stdout.log and DIR/stderr.log take the output directly.
+- DIR/cancel ends the attempt: TERM, a grace, KILL. Its content is the grace in seconds.
+- DIR/exit.toml is written last, whole: the status, why it ended, what it used.
+
+What the worker leaves behind is re-parented to this process (a child subreaper) and ended with it.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import tomllib
+from datetime import UTC, datetime
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+SWEEPS = 50
+"""How often what was left behind is signalled, a tenth of a second apart, before it is given up."""
+POLL = 1.0
+"""Seconds between two looks at DIR/cancel; a signal is noticed at once."""
+
+
+def start_ticks(pid: int) -> int:
+    """Clock ticks since boot at which `pid` started; 0 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rsplit(b")", 1)[1].split()[19])
+    except OSError:
+        return 0
+
+
+def write_whole(path: str, fields: dict[str, str | int | float | datetime | None]) -> None:
+    """Replaces `path` by `fields` as TOML, whole or not at all; None is left out."""
+    lines = []
+    for key, value in fields.items():
+        if value is None:
+            continue
+        if isinstance(value, datetime):
+            text = value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        elif isinstance(value, str):
+            escaped = "".join(c if c >= " " and c not in '"\\\x7f' else f"\\u{ord(c):04x}" for c in value)
+            text = f'"{escaped}"'
+        else:
+            text = str(value)
+        lines.append(f"{key} = {text}\n")
+    ready = f".{path}.{os.getpid()}"
+    with open(ready, "w", encoding="utf-8", errors="replace") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(ready, path)
+
+
+def now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+class Supervisor:
+    """One attempt, from its start to its exit record."""
+
+    def __init__(self) -> None:
+        with open("launch.toml", "rb") as file:
+            launch = tomllib.load(file)
+        self.argv: list[str] = launch["argv"]
+        self.cwd: str = launch["cwd"]
+        self.environment: dict[str, str] = launch["environment"]
+        self.seconds = float(launch["seconds"])
+        self.grace = float(launch["grace"])
+        self.started = now()
+        self.deadline = time.monotonic() + self.seconds
+        self.kill_at: float | None = None
+        self.reason = ""
+        self.status: int | None = None
+        self.usage: resource.struct_rusage | None = None
+
+    def run(self) -> None:
+        """Runs the attempt to its end."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, statuses would be lost
+        self.signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+        signal.pthread_sigmask(signal.SIG_BLOCK, self.signals)
+        error = self._start(libc)
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+        me = os.getpid()
+        write_whole(
+            "run.toml",
+            {
+                "supervisor": me,
+                "supervisor_start": start_ticks(me),
+                "boot": boot,
+                "host": socket.gethostname(),
+                "started": self.started,
+                "child": self.pid,
+            },
+        )
+        self._reap()
+        while self.status is None:
+            self._watch()
+        leaked = self._sweep()
+        use = self.usage or resource.getrusage(resource.RUSAGE_CHILDREN)
+        write_whole(
+            "exit.toml",
+            {
+                "reason": "exec_failed" if error else self.reason or "exited",
+                "started": self.started,
+                "ended": now(),
+                "status": os.waitstatus_to_exitcode(self.status),
+                "error": error or None,
+                "max_rss_kib": use.ru_maxrss,
+                "user_seconds": use.ru_utime,
+                "system_seconds": use.ru_stime,
+                "leaked": leaked,
+            },
+        )
+
+    def _start(self, libc: ctypes.CDLL) -> str:
+        """Forks the worker; returns why it could not be executed, or ''."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        out, err = os.open("stdout.log", flags, 0o600), os.open("stderr.log", flags, 0o600)
+        prompt = os.open("prompt.md", os.O_RDONLY | os.O_CLOEXEC)
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        me = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.setsid()
+                libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                if os.getppid() != me:
+                    os._exit(125)
+                for descriptor, standard in ((prompt, 0), (out, 1), (err, 2)):
+                    os.dup2(descriptor, standard)
+                signal.pthread_sigmask(signal.SIG_SETMASK, set())
+                os.chdir(self.cwd)
+                os.execvpe(self.argv[0], self.argv, os.environ | self.environment)  # noqa: S606 - no shell is wanted
+            except BaseException as error:  # noqa: BLE001 - a forked child reports everything and never returns
+                os.write(writing, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+                os._exit(127)
+        for descriptor in (writing, out, err, prompt):
+            os.close(descriptor)
+        said = b""
+        while chunk := os.read(reading, 4096):
+            said += chunk
+        os.close(reading)
+        return said.decode("utf-8", "replace")
+
+    def _watch(self) -> None:
+        """Waits for something to happen, at most a second, and acts on it."""
+        moment = time.monotonic()
+        if not self.reason:
+            if moment >= self.deadline:
+                self._end("timeout")
+            elif os.path.exists("cancel"):
+                self._end("cancelled")
+        elif self.kill_at is not None and moment >= self.kill_at:
+            self._signal(signal.SIGKILL)
+        wake = self.deadline if not self.reason else (self.kill_at or moment)
+        waited = signal.sigtimedwait(self.signals, min(POLL, max(0.02, wake - moment)))
+        if waited and waited.si_signo != signal.SIGCHLD:
+            if not self.reason:
+                self._end("cancelled")
+            elif self.kill_at is not None:  # asked again, perhaps with less patience
+                self.kill_at = min(self.kill_at, time.monotonic() + self._asked_grace())
+        if not self._reap() and self.status is None:  # no child and no status: somebody else took it
+            self.status, self.reason = 255 << 8, self.reason or "status_lost"
+
+    def _end(self, reason: str) -> None:
+        self.reason = reason
+        grace = self._asked_grace() if reason == "cancelled" else self.grace
+        self._signal(signal.SIGTERM if grace > 0 else signal.SIGKILL)
+        self.kill_at = time.monotonic() + grace
+
+    def _asked_grace(self) -> float:
+        """The grace that DIR/cancel asks for, at most the configured one."""
+        with contextlib.suppress(OSError, ValueError), open("cancel", encoding="ascii") as file:
+            return min(self.grace, max(0.0, float(file.read(32))))
+        return self.grace
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(OSError):
+            os.killpg(self.pid, number)
+
+    def _reap(self) -> bool:
+        """Takes the statuses of what ended; whether any child is left."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.pid:
+                self.status, self.usage = status, usage
+
+    def _sweep(self) -> int:
+        """Ends what outlived the worker; returns how many processes that were."""
+        seen: set[int] = set()
+        for turn in range(SWEEPS):
+            if not self._reap():
+                break
+            left = children(os.getpid())
+            seen.update(left)
+            number = signal.SIGTERM if turn < 5 else signal.SIGKILL
+            self._signal(number)
+            for pid in left:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, number)
+            signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+        return len(seen)
+
+
+def children(parent: int) -> list[int]:
+    """The pids whose parent is `parent`."""
+    try:
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+        found = []
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
+                if int(file.read().rsplit(b")", 1)[1].split()[1]) == parent:
+                    found.append(int(name))
+        return found
+
+
+if __name__ == "__main__":
+    os.set_inheritable(int(sys.argv[2]), False)
+    os.chdir(sys.argv[1])
+    Supervisor().run()

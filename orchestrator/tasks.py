@@ -1,0 +1,86 @@
+"""Makes tasks and moves them: the two things that write `task.toml`, `spec.md` and `status.toml`."""
+
+import contextlib
+import os
+import secrets
+import shutil
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from state import event_log, files
+from state.layout import StateDir, TaskDir
+from state.model import Status, Task, encode
+
+__all__ = ["BY", "create", "move", "next_id", "paths_of"]
+
+BY = "orchestrator"
+
+
+def next_id(existing: list[str]) -> str:
+    """The next free number of four digits or more, above every number that a task has had."""
+    return f"{max((int(name) for name in existing if name.isdecimal() and len(name) < 10), default=0) + 1:04d}"
+
+
+def create(state: StateDir, task_id: str, task: Task, spec: str) -> bool:
+    """Makes the task, `queued`, whole or not at all; False if there is one of that id already."""
+    made = state.tasks / f".new-{task_id}-{secrets.token_hex(4)}"
+    folder = TaskDir(made)
+    files.create(state.root, folder.task, encode(task))
+    files.create(state.root, folder.spec, spec.encode("utf-8", "replace"))
+    files.create(state.root, folder.status, encode(Status(state="queued", since=task.created, by=BY, cause=task.cause)))
+    for name in (folder.inbox_done, folder.outbox, folder.captures, folder.attempts):
+        name.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.rename(made, state.task(task_id).root)  # fails on a folder that is not empty
+    except OSError:
+        shutil.rmtree(made)
+        return False
+    event_log.append(
+        state.root, state.events, task.created, "task", task=task_id, title=task.title, by=task.by, cause=task.cause
+    )
+    return True
+
+
+def paths_of(task_id: str) -> frozenset[str]:
+    """The paths that `create` writes and readers follow, below the state directory."""
+    folder = f"tasks/{task_id}"
+    return frozenset({folder, f"{folder}/task.toml", f"{folder}/status.toml"})
+
+
+def move(state: StateDir, task_id: str, before: Status | None, now: datetime, to: str, **changes: Any) -> Status:
+    """Writes the task's next status and the event that tells of it; returns the status.
+
+    `why` and `waiting_on` are those of the new state alone; every other field stays unless it is in `changes`.
+    """
+    fresh: dict[str, Any] = {"state": to, "by": BY, "why": "", "waiting_on": "", "not_before": None}
+    if before is None or before.state != to:
+        fresh["since"] = now
+    fresh |= changes
+    status = Status(**fresh) if before is None else msgspec.structs.replace(before, **fresh)
+    if status == before:
+        return status
+    files.replace(state.root, state.task(task_id).status, encode(status))
+    if before is None or before.state != to or status.why != before.why:
+        event_log.append(
+            state.root,
+            state.events,
+            now,
+            "move",
+            task=task_id,
+            **{"from": before.state if before else ""},
+            to=to,
+            by=changes.get("by", BY),
+            attempt=status.attempt,
+            why=status.why or status.waiting_on,
+        )
+    return status
+
+
+def leftovers(state: StateDir) -> None:
+    """Removes what a crash left half made: tasks that never got their name."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(state.tasks) as entries:
+        for entry in entries:
+            if entry.name.startswith(".new-"):
+                shutil.rmtree(entry.path, ignore_errors=True)

@@ -1,0 +1,101 @@
+"""Runs the checks and the metric of a change, in the worktree that holds it, each within its limit."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from state.model import Check, Metric
+
+__all__ = ["CheckResult", "first_failure", "measure", "run_checks", "tail_of"]
+
+TAIL = 16 * 1024
+"""Bytes of a check's output that are looked at for the lines to show."""
+_NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+class CheckResult(NamedTuple):
+    """How a check ended. `status` is None where it ran out of time or could not be started."""
+
+    name: str
+    status: int | None
+    seconds: float
+    said: str
+    """Its last lines, for a person."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ended with 0."""
+        return self.status == 0
+
+
+def run_checks(checks: list[Check], worktree: Path, logs: Path, environment: dict[str, str]) -> list[CheckResult]:
+    """Runs `checks` in order until one fails; the whole output of each goes to `<logs>/<n>-<name>.log`."""
+    results: list[CheckResult] = []
+    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for number, check in enumerate(checks, 1):
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", check.name)[:60] or "check"
+        results.append(_run(check, worktree, logs / f"{number}-{name}.log", environment))
+        if not results[-1].passed:
+            break
+    return results
+
+
+def first_failure(results: list[CheckResult]) -> str:
+    """One line on the first check that failed, or '' if none did."""
+    for result in results:
+        if not result.passed:
+            how = "no result" if result.status is None else f"exit status {result.status}"
+            said = next((line.strip() for line in result.said.splitlines() if line.strip()), "")
+            return f"check {result.name} failed ({how}){': ' + said if said else ''}"[:400]
+    return ""
+
+
+def measure(metric: Metric, worktree: Path, environment: dict[str, str], log: Path) -> str:
+    """The last number that the metric's command prints, as it stands there; '' if it prints none or fails."""
+    check = Check(name=metric.name, command=metric.command, seconds=metric.seconds)
+    result = _run(check, worktree, log, environment)
+    numbers = _NUMBER.findall(tail_of(log)) if result.passed else []
+    return numbers[-1].decode() if numbers else ""
+
+
+def tail_of(log: Path) -> bytes:
+    """The last `TAIL` bytes of the file `log`; none if it is missing."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+            return file.read(TAIL)
+    except OSError:
+        return b""
+
+
+def _run(check: Check, worktree: Path, log: Path, environment: dict[str, str]) -> CheckResult:
+    begin = time.monotonic()
+    with log.open("wb") as out:
+        try:
+            process = subprocess.Popen(
+                check.command,
+                cwd=worktree,
+                env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return CheckResult(check.name, None, 0.0, f"cannot start: {error.strerror or error}: {check.command[0]}")
+        try:
+            status: int | None = process.wait(check.seconds)
+            late = ""
+        except subprocess.TimeoutExpired:
+            status, late = None, f"not done after {check.seconds:g} s\n"
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # what it left behind in its session ends with it
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    said = tail_of(log).decode("utf-8", "replace")
+    return CheckResult(check.name, status, time.monotonic() - begin, late + "\n".join(said.splitlines()[-12:]))
