@@ -153,7 +153,8 @@ class CampaignRuns:
             metric=status.metric,
             seconds=f"{seconds:.1f}" if seconds else "",
             attempt=status.attempt,
-            learned=learned if decision.result == "success" else status.why or learned,
+            why="" if decision.result == "success" else status.why,
+            learned=learned,
         )
         before, after = file.metric("METRIC_CURRENT"), status.metric
         progress = decision.result == "success" and bool(status.commit)

@@ -131,7 +131,7 @@ def _launches(view: CampaignView, tasks: dict[str, TaskView], number: int, run: 
             continue
         outcome = view.file.outcome(item.index)
         if outcome is not None and outcome.result == BLOCKING:
-            stopped = stopped or f"item {item.index}, {item.target}: {outcome.fields.get('learned', '')}"
+            stopped = stopped or f"item {item.index}, {item.target}: {outcome.fields.get('why', '')}"
         elif outcome is None and item.index >= view.file.next_index and task is None:
             open_items.append(item)
     if stopped:

@@ -2,14 +2,16 @@
 
 import signal
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import click
 
 from opsroom.finding import state_dir
 from state.errors import Unavailable
+from state.layout import StateDir
 
-__all__ = ["down", "up"]
+__all__ = ["down", "run_orchestrator", "up"]
 
 
 @click.command(short_help="The orchestrator, in the foreground.")
@@ -24,11 +26,15 @@ def up(explicit: str | None, once: bool, idle: float | None, quiet: bool) -> Non
 
     Exits with 3 if another one runs.
     """
+    run_orchestrator(state_dir(explicit), once=once, idle=idle, say=None if quiet else click.echo)
+
+
+def run_orchestrator(state: StateDir, *, once: bool, idle: float | None, say: Callable[[str], None] | None) -> None:
+    """Runs the orchestrator of `state` in this process until it ends or a signal asks it to; `say` gets its events."""
     from opsroom.following import follow
     from orchestrator.config import load
     from orchestrator.loop import Orchestrator
 
-    state = state_dir(explicit)
     orchestrator = Orchestrator(state, load(state.repository), once=once, idle_seconds=idle)
 
     def ask_to_end(number: int, frame: FrameType | None) -> None:
@@ -36,7 +42,7 @@ def up(explicit: str | None, once: bool, idle: float | None, quiet: bool) -> Non
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask_to_end)
-    with follow(state, None if quiet else click.echo):
+    with follow(state, say):
         orchestrator.run()
 
 
