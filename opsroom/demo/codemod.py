@@ -11,6 +11,7 @@ import typing
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from opsroom.demo.failures import Refusal
@@ -61,6 +62,7 @@ class Analysis:
         return [name for name in self.collisions if name not in self.fixed]
 
 
+@lru_cache(maxsize=256)  # a worker meets the same text in its worktree and in git
 def references(source: str) -> int:
     """How many references `source` makes through a name of its own for `typing`; 0 where these cannot be told.
 

@@ -64,7 +64,10 @@ class _Canonical(ast.NodeTransformer):
         if (expression := self._quoted.get(id(node))) is None:
             return node
         opened = ast.Call(func=ast.Name(id="<quoted>", ctx=ast.Load()), args=[self.visit(expression)], keywords=[])
-        return ast.copy_location(opened, node)
+        for inner in ast.walk(opened):  # lines inside a string are not those of the file
+            if isinstance(inner, ast.expr):
+                ast.copy_location(inner, node)
+        return opened
 
 
 def _in_typing(name: str, node: ast.expr) -> ast.AST:
@@ -73,8 +76,9 @@ def _in_typing(name: str, node: ast.expr) -> ast.AST:
 
 def _first_difference(old: object, new: object, line: int) -> int:
     """The line of the first place where two trees differ, 0 if they are equal; `line` is that of the node around."""
-    if isinstance(old, ast.AST) and isinstance(new, ast.AST):
+    if isinstance(new, ast.AST):
         line = getattr(new, "lineno", line)
+    if isinstance(old, ast.AST) and isinstance(new, ast.AST):
         if type(old) is not type(new):
             return line
         for name in old._fields:

@@ -2,7 +2,7 @@
 
 import tokenize
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import util
 from io import BytesIO
 from pathlib import Path
 
@@ -36,6 +36,8 @@ def copy_source(target: Path) -> Copied:
 
     Raises `DemoError`, also where `target`/src/click is there already.
     """
+    from importlib import metadata
+
     source, folder = installed(), target / FOLDER
     try:
         folder.mkdir(parents=True)

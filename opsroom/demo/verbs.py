@@ -9,7 +9,8 @@ from opsroom.demo.failures import DemoError
 
 __all__ = ["OPSROOM", "Verbs"]
 
-OPSROOM = (sys.executable, "-m", "opsroom")
+OPSROOM = (sys.executable, "-P", "-m", "opsroom")
+"""The command, never one that lies in the worktree."""
 SECONDS = 60.0
 """How long a verb may take; `ask` may take this much longer than its wait."""
 _NO_ANSWER = 3

@@ -25,7 +25,7 @@ __all__ = ["Worker", "main"]
 STAGES = 3
 """In how many steps, at most, the names of a file are moved; after each the file is whole."""
 ANSWER_GRACE = 5.0
-"""Seconds that it waits for an answer beyond the question's deadline, for the default to arrive."""
+"""Seconds, at most, that it waits for an answer beyond the question's deadline, for the default to arrive."""
 
 
 class Worker:
@@ -117,7 +117,7 @@ class Worker:
         if evidence is None:
             raise ValueError("only a file for Windows stops the worker")
         reason = (
-            f"{self._job.item} can only be imported on Windows (line {evidence.line}: {evidence.text}), "
+            f"only Windows can import this file (line {evidence.line}: {evidence.text}), "
             "so no check here can tell whether a change to it works."
         )
         self._say(f"stop: {reason}")
@@ -134,7 +134,8 @@ class Worker:
             self._say(f"ask: {asked.text}")
             self._checkpoint("waiting for an answer; no edit yet", "do as the answer says")
             deadline = job.answer_seconds
-            answer = self._verbs.ask(asked.text, asked.options, asked.default, deadline, deadline + ANSWER_GRACE)
+            wait = deadline + min(ANSWER_GRACE, 5 * deadline)
+            answer = self._verbs.ask(asked.text, asked.options, asked.default, deadline, wait)
         if answer is None:
             self._say("no answer yet: leaving, and going on when it is there")
             self._checkpoint("asked, no answer yet; no edit yet", "start again with the answer and do as it says")
