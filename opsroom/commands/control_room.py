@@ -2,14 +2,15 @@
 
 import subprocess
 import sys
-import time
 
 import click
 
 from opsroom.finding import state_dir
+from state import event_log
+from state.errors import BadFile, Unavailable
 from state.layout import StateDir
 
-__all__ = ["open_control_room", "start_orchestrator", "tui"]
+__all__ = ["open_control_room", "show", "start_orchestrator", "tui"]
 
 IDLE = 900.0
 """Seconds without anything to do after which an orchestrator that was started along with the control room ends."""
@@ -25,45 +26,52 @@ def tui(explicit: str | None, readonly: bool, theme: str | None, no_mouse: bool)
     from tui.app import run
 
     state = state_dir(explicit)
-    launcher = None if readonly else lambda: start_orchestrator(state)
+    launcher = None if readonly else lambda: restart(state)
     run(state, readonly=readonly, theme=theme, mouse=not no_mouse, start_orchestrator=launcher)
 
 
 def open_control_room(explicit: str | None, *, readonly: bool, theme: str | None) -> None:
     """What `opsroom` without a command does: starts an orchestrator unless one runs, and opens the control room."""
+    show(state_dir(explicit), readonly=readonly, theme=theme)
+
+
+def show(state: StateDir, *, readonly: bool = False, theme: str | None = None) -> None:
+    """Opens the control room of `state`, with an orchestrator unless one runs or it is `readonly`."""
     from opsroom.commands.acts import orchestrator_runs
-    from tui.app import run
 
-    state = state_dir(explicit)
-    if not readonly and not orchestrator_runs(state):
-        start_orchestrator(state)
-    run(
-        state,
-        readonly=readonly,
-        theme=theme,
-        start_orchestrator=None if readonly else lambda: start_orchestrator(state),
-    )
+    process = None if readonly or orchestrator_runs(state) else start_orchestrator(state)
+    from tui.app import run  # takes about as long as an orchestrator that can't start takes to say so
+
+    if process is not None and process.poll():
+        raise Unavailable(f"the orchestrator could not start: {last_words(state)}", todo=f"all of it: {state.log}")
+    run(state, readonly=readonly, theme=theme, start_orchestrator=None if readonly else lambda: restart(state))
 
 
-def start_orchestrator(state: StateDir, *options: str) -> None:
+def restart(state: StateDir) -> None:
+    """Starts an orchestrator at a person's word; one that runs already is no fault."""
+    start_orchestrator(state)
+
+
+def last_words(state: StateDir) -> str:
+    """The last line that an orchestrator printed which was started along with a control room."""
+    try:
+        lines = event_log.last_lines(state.root, state.log, 1).lines
+    except BadFile as error:
+        return str(error)
+    return lines[-1].decode("utf-8", "replace") if lines else "it said nothing"
+
+
+def start_orchestrator(state: StateDir) -> "subprocess.Popen[bytes]":
     """Starts `opsroom up` in a session of its own, where neither the end of the terminal nor that of SSH reaches it.
 
     What it prints goes to `orchestrator/up.log`. If another one runs, it says so there and ends.
     """
     from orchestrator.config import load
 
-    load(state.repository)  # what is wrong with the configuration is said here, not in a log
+    load(state.repository)  # what is wrong with opsroom.toml is said here rather than in a log
     state.create()
-    argv = [sys.executable, "-I", "-m", "opsroom", "--state-dir", str(state.root), "up"]
+    argv = [sys.executable, "-I", "-m", "opsroom", "--state-dir", str(state.root), "up", "--idle", f"{IDLE:g}"]
     with state.log.open("ab") as out:
-        process = subprocess.Popen(
-            [*argv, *(options or ("--idle", f"{IDLE:g}"))],
-            cwd=state.repository,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
+        return subprocess.Popen(
+            argv, cwd=state.repository, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
-    deadline = time.monotonic() + 0.2
-    while time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.02)

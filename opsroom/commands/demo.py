@@ -66,7 +66,9 @@ def demo(folder: Path | None, no_tui: bool, speed: float, theme: str | None) -> 
     if no_tui:
         _run_to_the_end(state)
     else:
-        _open(state, theme)
+        from opsroom.commands.control_room import show
+
+        show(state, theme=theme)
     click.echo(_where(top))
     if no_tui:
         _judge(state)
@@ -130,14 +132,6 @@ def _start(state: StateDir) -> None:
     command = Command(verb="campaign-start", at=utc_now(), by="human", campaign=NAME)
     name = commands.send(state, command)
     journal.write(state, "command", "human", verb=command.verb, campaign=NAME, name=name)
-
-
-def _open(state: StateDir, theme: str | None) -> None:
-    from opsroom.commands.control_room import start_orchestrator
-    from tui.app import run
-
-    start_orchestrator(state)
-    run(state, theme=theme, start_orchestrator=lambda: start_orchestrator(state))
 
 
 def _run_to_the_end(state: StateDir) -> None:

@@ -14,7 +14,7 @@ __all__ = ["CONFIG", "init", "prepare"]
 CONFIG = """\
 [orchestrator]
 max_workers = 4                # attempts at once; memory decides, not only cores
-base = "{base}"{pad}# the branch that changes land on
+base = {base}{pad}# the branch that changes land on
 backoff_seconds = 5.0          # before the second attempt, doubled before each further one
 
 # Any program can be an agent: its prompt comes on standard input, it works in the current directory, a git
@@ -45,8 +45,12 @@ def prepare(top: Path, agent: str, command: list[str], base: str) -> StateDir:
 
     state = StateDir(top / DIRECTORY)
     state.create()
+    branch = json.dumps(base, ensure_ascii=False)
     text = CONFIG.format(
-        base=base, pad=" " * max(1, 22 - len(base)), agent=agent, command=json.dumps(command, ensure_ascii=False)
+        base=branch,
+        pad=" " * max(1, 24 - len(branch)),
+        agent=agent,
+        command=json.dumps(command, ensure_ascii=False),
     )
     try:
         files.create(top, top / "opsroom.toml", text.encode())

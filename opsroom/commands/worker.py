@@ -4,9 +4,12 @@ The worker knows its task from OPSROOM_TASK and OPSROOM_STATE_DIR, which the orc
 Textual, git or the orchestrator.
 """
 
+import contextlib
+import fcntl
 import os
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -100,13 +103,11 @@ def ask(
     if bool(default) != (deadline is not None):
         raise click.UsageError("--default and --deadline go together")
     now = utc_now()
-    question = _asked_before(who, text, list(options)) or who.post(
-        "question",
-        text,
-        options=list(options),
-        default=default,
-        deadline=None if deadline is None else now + timedelta(seconds=deadline),
-    )
+    until = None if deadline is None else now + timedelta(seconds=deadline)
+    with _asking(who):
+        question = _asked_before(who, text, list(options)) or who.post(
+            "question", text, options=list(options), default=default, deadline=until
+        )
     answer = _await(who, question, now + timedelta(seconds=wait))
     if answer is None:
         raise Unavailable(
@@ -114,6 +115,18 @@ def ask(
         )
     messages.acknowledge(who.state.root, who.task, answer, utc_now(), who.attempt)
     click.echo(answer.body.rstrip("\n"))
+
+
+@contextlib.contextmanager
+def _asking(who: Worker) -> Iterator[None]:
+    """Keeps two processes that ask the same at once from asking it twice."""
+    files.make_folder(who.state.root, who.task.outbox)
+    descriptor = os.open(who.task.outbox / ".asking", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _asked_before(who: Worker, text: str, options: list[str]) -> Message | None:

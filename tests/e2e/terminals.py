@@ -173,7 +173,7 @@ class TmuxTerminal(Terminal):
     ) -> None:
         self._socket = f"opsroom-test-{os.getpid()}-{time.monotonic_ns()}"
         self._environment = dict(environment)
-        command = f"cd {shlex.quote(str(cwd))} && {shlex.join(argv)}; echo \"exit status $?\"; exec sleep 3600"
+        command = f'cd {shlex.quote(str(cwd))} && {shlex.join(argv)}; echo "exit status $?"; exec sleep 3600'
         self._tmux(
             *("-f", "/dev/null", "new-session", "-d", "-s", "main", "-x", str(columns), "-y", str(rows)),
             *("sh", "-c", command),

@@ -48,15 +48,17 @@ def test_a_wheel_in_an_empty_venv_runs_the_demo_to_its_end(wheel: Path, tmp_path
     assert "result=success" in history
     assert "result=failure_reverted" in history
     assert "result=STOP-NEEDS-HUMAN" in history
-    shipped = run(
-        python, "-c", "from tui.theme import shipped; print(*shipped())", cwd=tmp_path
-    )
+    shipped = run(python, "-c", "from tui.theme import shipped; print(*shipped())", cwd=tmp_path)
     assert shipped.split() == ["opsroom-dark", "opsroom-light", "terminal"]
 
 
 def test_uv_installs_it_as_a_tool(tmp_path: Path) -> None:
     uv = Path(sys.executable).with_name("uv")
-    places = {"UV_TOOL_DIR": tmp_path / "tools", "UV_TOOL_BIN_DIR": tmp_path / "bin", "UV_CACHE_DIR": tmp_path / "cache"}
+    places = {
+        "UV_TOOL_DIR": tmp_path / "tools",
+        "UV_TOOL_BIN_DIR": tmp_path / "bin",
+        "UV_CACHE_DIR": tmp_path / "cache",
+    }
     run(
         *(uv, "tool", "install", "--quiet", "--python", sys.executable, "--constraints", CONSTRAINTS, REPOSITORY),
         cwd=tmp_path,
