@@ -25,7 +25,11 @@ def main(runs: int) -> None:
         state = StateDir(Path(folder) / ".opsroom")
         state.create()
         tasks.create(state, "0001", Task(title="bench", created=utc_now()), "nothing")
-        environment = os.environ | {"OPSROOM_STATE_DIR": str(state.root), "OPSROOM_TASK": "0001", "OPSROOM_ATTEMPT": "1"}
+        environment = os.environ | {
+            "OPSROOM_STATE_DIR": str(state.root),
+            "OPSROOM_TASK": "0001",
+            "OPSROOM_ATTEMPT": "1",
+        }
         opsroom = [sys.executable, "-I", "-m", "opsroom"]
         commands = {
             "bare python": [sys.executable, "-I", "-c", "pass"],

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -62,6 +63,14 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
         return command if isinstance(command, click.Command) else None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """The subcommand's result; 0 where nobody reads any more what it prints."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush to
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The subcommands, by what they are for."""
         for title, names in SECTIONS:
@@ -99,17 +108,15 @@ def run(argv: Sequence[str]) -> int:
     try:
         status = group.main(list(argv), prog_name="opsroom", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        todo = f"; '{context.command_path} --help' shows how" if context else ""
+        return _say(f"{error.format_message().rstrip('.')}{todo}", error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return 130
     except OpsroomError as error:
         if debug:
             raise
         return _say(str(error), error.exit_status)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: nothing to flush to
-        return 0
     except Exception as error:  # our own fault is one line, too; --debug shows where
         if debug:
             raise

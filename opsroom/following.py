@@ -30,6 +30,8 @@ def line_of(event: dict[str, Any]) -> str:
             said = f"campaign {event.get('campaign')} item {event.get('index')}: {event.get('result')}"
         case "run":
             said = f"campaign {event.get('campaign')} run {event.get('run')} on {event.get('branch')}"
+        case "ending":
+            said = f"ending: waits for {', '.join(map(str, event.get('waits_for') or ()))}"
         case kind:
             said = f"{kind}"
     why = event.get("why")

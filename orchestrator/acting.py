@@ -3,6 +3,7 @@
 Nothing here writes a status: it returns a `Next`, and the loop, which owns the statuses, makes the move.
 """
 
+import contextlib
 import os
 import shlex
 import sys
@@ -10,20 +11,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from orchestrator import attempts, merge_queue, prompts, tasks, worktrees
 from orchestrator.config import Agent
-from orchestrator.git import Git, GitError
+from orchestrator.git import GitError
 from state import commands, event_log, files, messages
-from state.errors import BadFile
+from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.fleet import TaskView
 from state.layout import AttemptDir, StateDir
 from state.messages import Message
-from state.model import CHECKING, Check, Launch, Metric, Result, decode
+from state.model import CHECKING, Check, Launch, Metric
 from state.times import utc_now
 
-__all__ = ["Envelope", "Next", "file_messages", "land", "launch", "merging", "put_away", "write_wrapper"]
+__all__ = ["AGAIN", "Envelope", "Left", "Next", "file_messages", "land", "later", "launch", "put_away", "write_wrapper"]
+
+OVER = frozenset({"merged", "done"})
+"""States in which nobody will read a message any more; every other one a person may end."""
+AGAIN = 5.0
+"""Seconds after which what could not be done now is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Next:
     """The move that follows an act. It is made only while the task is in one of the states `expect`."""
 
     to: str
+    """The next state; '' for the one before the act, from which it is tried again."""
     expect: frozenset[str]
     why: str = ""
     waiting_on: str = ""
@@ -51,6 +59,13 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """A worktree had to stay."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """What a task gets from its campaign, or from the configuration where it has none."""
 
@@ -62,7 +77,11 @@ class Envelope:
 
 
 STARTING = frozenset({"starting"})
-merging = Next("merging", frozenset({"verifying"}))
+
+
+def later(to: str, expect: frozenset[str], why: str) -> Next:
+    """The move after an act that could not be done now, through no fault of the task: into `to`, tried again soon."""
+    return Next(to, expect, waiting_on=why, wait_seconds=AGAIN)
 
 
 def write_wrapper(state: StateDir) -> None:
@@ -82,20 +101,25 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
     number = view.status.attempt
     folder, attempt = state.task(view.id), state.task(view.id).attempt(number)
     worktree = state.worktree(view.id)
+    for last in view.attempts[-1:]:
+        _clear(state, view.id, last)
     try:
         head = worktrees.prepare(state.repository, worktree, view.id, number, view.task.base)
-    except (GitError, OSError) as error:
+    except (GitError, Refused) as error:
         return Next("failed", STARTING, why=f"no worktree: {error}")
     unread = messages.unread(state.root, folder)
+    told = prompts.fitting([message for message in unread if message.kind != "answer"])
+    answers = _answers(state, view)
     text = prompts.build(
         spec=_text(state, folder.spec),
         campaign=envelope.prompt,
         checkpoint=_text(state, folder.checkpoint),
-        answers=_answers(view, unread),
-        unread=[message for message in unread if message.kind != "answer"],
+        answers=answers,
+        unread=told,
         earlier=earlier,
     )
     environment = environment_of(state, view, number)
+    note(state, attempt, "session_started", agent=view.task.agent, argv=agent.command, branch=view.status.branch)
     attempts.start(
         state.root,
         attempt,
@@ -108,9 +132,9 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
         ),
         text.encode("utf-8", "replace"),
     )
-    note(state, attempt, "session_started", agent=view.task.agent, argv=agent.command, branch=view.status.branch)
-    for message in unread:  # what stands in the prompt counts as read
-        _file(state, view.id, message, "")
+    for message in (*told, *(answer for _, answer in answers if answer in unread)):
+        with contextlib.suppress(CannotWrite):  # the attempt runs; it is told once more then
+            _file(state, view.id, message, "")  # what stands in the prompt counts as read
     return Next("running", STARTING, start=view.status.start or head)
 
 
@@ -132,82 +156,90 @@ def environment_of(state: StateDir, view: TaskView, attempt: int) -> dict[str, s
     return found
 
 
-def land(state: StateDir, view: TaskView, envelope: Envelope, on_merging: Callable[[], None]) -> Next:
-    """Verifies what the worker left and lands it."""
+def land(
+    state: StateDir, view: TaskView, envelope: Envelope, on_merging: Callable[[Next], None], ending: Event
+) -> Next:
+    """Verifies what the worker left and lands it; `on_merging` hears when the checks have passed.
+
+    Raises `Interrupted` soon after `ending` is set.
+    """
     assert view.task is not None and view.status is not None  # noqa: S101 - only readable tasks are landed
     number = view.status.attempt
     attempt = state.task(view.id).attempt(number)
+    _clear(state, view.id, number)
     change = merge_queue.Change(
-        repository=state.repository,
         worktree=state.worktree(view.id),
         branch=view.status.branch or worktrees.attempt_branch(view.id, number),
-        start=view.status.start,
         base=view.task.base,
         message=envelope.message,
         checks=envelope.checks,
         metric=envelope.metric,
         environment=environment_of(state, view, number),
-        logs=attempt.root / "checks",
+        folder=attempt.root,
     )
     if not change.worktree.exists():  # an earlier life removed it, or a person did: the branch has the work
         worktrees.prepare(state.repository, change.worktree, view.id, number, view.task.base)
-    landing = merge_queue.land(change, on_merging)
-    for check in landing.checks:
+
+    def passed_checks(checked: merge_queue.Checked) -> None:
+        on_merging(Next("merging", frozenset({"verifying"}), checks=checked.checks, metric=checked.metric))
+
+    landing = merge_queue.land(change, passed_checks, ending)
+    for check in landing.results:
         note(state, attempt, "check", name=check.name, status=check.status, seconds=round(check.seconds, 3))
-    passed = [check.name for check in landing.checks if check.passed]
+    passed = list(landing.checks)
     match landing.outcome:
         case "merged":
             return Next("merged", CHECKING, commit=landing.commit, checks=passed, metric=landing.metric)
         case "nothing":
-            return _nothing(state, view)
+            return _nothing(view)
         case "blocked":
-            return Next("merging", CHECKING, waiting_on=landing.why, wait_seconds=5.0)
+            return later("merging", CHECKING, landing.why)
         case _:
             return Next("failed", CHECKING, why=landing.why, checks=passed)
 
 
-def _nothing(state: StateDir, view: TaskView) -> Next:
-    path = state.task(view.id).result
-    try:
-        said = decode(Result, files.read_text(state.root, path), state.relative(path)).outcome
-    except BadFile:
-        said = ""
-    if said == "success":
+def _clear(state: StateDir, task: str, number: int) -> None:
+    """Ends what an attempt whose supervisor was killed, or a landing that was cut off, left running."""
+    folder = state.task(task)
+    attempt = folder.attempt(number)
+    if not files.exists(attempt.exit) or files.exists(attempt.root / "landing.toml"):
+        attempts.sweep(folder.root, number)
+
+
+def _nothing(view: TaskView) -> Next:
+    number = view.status.attempt if view.status else 0
+    if view.result and view.result.outcome == "success" and view.result.attempt in (number, 0):
         return Next("done", CHECKING, why="nothing had to change")
     return Next("failed", CHECKING, why="the worker exited with 0, but changed nothing and gave no result")
 
 
-def put_away(state: StateDir, view: TaskView) -> bool:
-    """Keeps what the worktree of an ended task holds on its branch and removes the worktree; whether it is gone.
+def put_away(state: StateDir, view: TaskView) -> Left | None:
+    """Keeps what the worktree of an ended task holds on its branch and removes the worktree, or says why it stays.
 
     Branches that the base contains are removed with it; one with work of its own stays.
     """
-    worktree = state.worktree(view.id)
     number = view.status.attempt if view.status else 0
-    branch = worktrees.attempt_branch(view.id, number)
+    _clear(state, view.id, number)
+    base = view.task.base if view.task else ""
+    message = f"{view.title}\n\nKept as the worker left it.\n\nOpsroom-Task: {view.id}"
     try:
-        worktrees.keep(worktree, branch, f"{view.title}\n\nKept as the worker left it.\n\nOpsroom-Task: {view.id}")
-    except (GitError, OSError):
-        return False
-    gone = worktrees.remove(state.repository, worktree)
-    if gone and view.task is not None:
-        git = Git(state.repository)
-        for attempt in range(1, number + 1):
-            name = worktrees.attempt_branch(view.id, attempt)
-            tip = git.branch_tip(name)
-            if tip and git.is_ancestor(tip, f"refs/heads/{view.task.base}"):
-                git.ask("branch", "--quiet", "--delete", "--force", "--", name)
-    return gone
+        worktrees.put_away(state.repository, state.worktree(view.id), view.id, number, base, message)
+    except OpsroomError as error:
+        return Left(str(error))
+    return None
 
 
 def file_messages(state: StateDir, view: TaskView) -> frozenset[str]:
-    """Files away what the worker acknowledged, and refuses answers that came second; the paths that changed."""
+    """Files away what the worker acknowledged, and refuses what comes too late; the paths that changed."""
     changed: set[str] = set()
     answered = {message.reply_to for message in view.filed if message.kind == "answer"}
+    answered |= {m.reply_to for m in view.inbox if m.kind == "answer" and m.name in view.acknowledged}
     questions = {message.name for message in view.outbox if message.kind == "question"}
     for message in view.inbox:
         refusal = ""
-        if message.kind == "answer":
+        if view.state in OVER and message.name not in view.acknowledged:
+            refusal = "the task has ended"
+        elif message.kind == "answer" and message.name not in view.acknowledged:
             if message.reply_to in answered:
                 refusal = "the question was answered before"
             elif message.reply_to not in questions:
@@ -227,10 +259,11 @@ def _file(state: StateDir, task: str, message: Message, refusal: str) -> set[str
     return {state.relative(source), state.relative(target)}
 
 
-def _answers(view: TaskView, unread: list[Message]) -> list[tuple[Message, Message]]:
-    replies = {message.reply_to: message for message in reversed((*view.filed, *unread)) if message.kind == "answer"}
+def _answers(state: StateDir, view: TaskView) -> list[tuple[Message, Message]]:
+    folder = state.task(view.id)
     questions = [message for message in view.outbox if message.kind == "question"]
-    return [(question, replies[question.name]) for question in questions if question.name in replies]
+    pairs = ((question, messages.answer_to(state.root, folder, question.name)) for question in questions)
+    return [(question, answer) for question, answer in pairs if answer is not None]
 
 
 def note(state: StateDir, attempt: AttemptDir, kind: str, **fields: object) -> None:

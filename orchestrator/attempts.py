@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 from orchestrator.supervisor import start_ticks
@@ -14,11 +16,14 @@ from state.errors import BadFile, CannotWrite
 from state.layout import AttemptDir
 from state.model import Attempt, Launch, decode, encode
 
-__all__ = ["end", "is_alive", "reap", "start"]
+__all__ = ["end", "is_alive", "reap", "start", "sweep"]
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
+SWEEPS = 50
+"""How often processes are looked for, a twentieth of a second apart, before what is left is given up."""
 _STARTED: list[subprocess.Popen[bytes]] = []
 """Supervisors that this process started, whose statuses it has to take."""
+_STARTING = threading.Lock()
 
 
 def start(root: Path, attempt: AttemptDir, launch: Launch, prompt: bytes) -> None:
@@ -34,33 +39,45 @@ def start(root: Path, attempt: AttemptDir, launch: Launch, prompt: bytes) -> Non
     except OSError as error:
         raise CannotWrite(f"{attempt.lock}: {error.strerror or error}") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(lock)
         with (attempt.root / "supervisor.log").open("ab") as log:
-            _STARTED.append(
-                subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(SUPERVISOR), str(attempt.root), str(lock)],
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    pass_fds=(lock,),
-                )
+            supervisor = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(SUPERVISOR), str(attempt.root), str(lock)],
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(lock,),
             )
+        with _STARTING:
+            _STARTED.append(supervisor)
     except OSError as error:
         raise CannotWrite(f"{attempt.root}: cannot start a supervisor: {error.strerror or error}") from error
     finally:
         os.close(lock)
 
 
+def _take(lock: int) -> None:
+    """Takes the open `lock`; whoever only looks whether it is held has it for no more than an instant."""
+    for _ in range(100):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.01)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def is_alive(attempt: AttemptDir) -> bool:
-    """Whether the attempt's supervisor lives, on this machine."""
+    """Whether the attempt goes on, on this machine: its supervisor lives and has not written how it ended."""
+    if files.exists(attempt.exit):
+        return False
     try:
         lock = os.open(attempt.lock, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
     else:
@@ -86,6 +103,43 @@ def end(root: Path, attempt: AttemptDir, grace: float) -> None:
             os.kill(run.supervisor, signal.SIGTERM)
 
 
+def sweep(task: Path, attempt: int) -> int:
+    """Kills whatever still runs with the environment of an attempt, or of its checks; returns how many that were.
+
+    For when whoever was to end them was killed itself. `task` is the task's folder, as OPSROOM_TASK_DIR names it.
+    """
+    marks = {os.fsencode(f"OPSROOM_TASK_DIR={task}"), f"OPSROOM_ATTEMPT={attempt}".encode()}
+    killed: set[int] = set()
+    for _ in range(SWEEPS):
+        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _kill_marked(pid, marks)]
+        if not found:
+            break
+        killed.update(found)
+        time.sleep(0.05)
+    return len(killed)
+
+
+def _kill_marked(pid: int, marks: set[bytes]) -> bool:
+    """Kills `pid` if all of `marks` are in its environment; the pidfd keeps a recycled pid from being meant."""
+    if pid == os.getpid():
+        return False
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        if not marks.issubset(environment):
+            return False
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(process)
+    return True
+
+
 def reap() -> None:
     """Takes the statuses of supervisors that ended, so that they don't stay as zombies."""
-    _STARTED[:] = [process for process in _STARTED if process.poll() is None]
+    with _STARTING:
+        _STARTED[:] = [process for process in _STARTED if process.poll() is None]

@@ -1,16 +1,20 @@
 """Carries out what `campaigns.plan` decides: branches, tasks, lines of history, halts."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
 
-from orchestrator import campaigns, tasks, verify
+from orchestrator import campaigns, tasks, verify, worktrees
 from orchestrator.acting import Envelope
 from orchestrator.config import Config
+from orchestrator.events import Events
 from orchestrator.git import Git, GitError
-from state import event_log, files
+from state import files
 from state.campaign_file import BLOCKING, CampaignFile
 from state.errors import BadFile
 from state.fleet import CampaignView, Fleet, TaskView
@@ -33,9 +37,10 @@ class Begun:
 class CampaignRuns:
     """The campaigns of one state directory. Each method but `begin` belongs to the loop's own thread."""
 
-    def __init__(self, state: StateDir, config: Config) -> None:
+    def __init__(self, state: StateDir, config: Config, events: Events) -> None:
         self._state = state
         self._config = config
+        self._events = events
 
     def envelope(self, fleet: Fleet, view: TaskView) -> Envelope:
         """What holds for a task: its campaign's checks, metric and words, or the configuration's."""
@@ -47,11 +52,9 @@ class CampaignRuns:
             return Envelope(self._config.checks.as_checks(), None, title + trailers)
         found = campaign.envelope
         words = {"campaign": campaign.name, "item": task.item, "index": str(task.index), "title": title}
-        message = found.message
-        for key, value in words.items():
-            message = message.replace(f"{{{key}}}", value)
         trailers += f"\nOpsroom-Campaign: {campaign.name}\nOpsroom-Item: {task.item}"
-        return Envelope(found.checks, found.metric, message + trailers, self._prompt(campaign.name))
+        prompt = _filled(self._prompt(campaign.name), words)
+        return Envelope(found.checks, found.metric, _filled(found.message, words) + trailers, prompt)
 
     def _prompt(self, campaign: str) -> str:
         path = self._state.campaign(campaign).prompt
@@ -60,8 +63,11 @@ class CampaignRuns:
         except BadFile as error:
             return f"({error.fault})" if files.exists(path) else ""
 
-    def begin(self, view: CampaignView, run: int) -> Begun:
-        """Makes the campaign's branch, if it has none, and measures it in a worktree that is removed again."""
+    def begin(self, view: CampaignView, run: int, ending: Event) -> Begun:
+        """Makes the campaign's branch, if it has none, and measures it in a worktree that is removed again.
+
+        Raises `Interrupted` soon after `ending` is set, and `CannotWrite`.
+        """
         envelope = view.envelope
         if envelope is None:
             return Begun(run, error="campaign.toml cannot be read")
@@ -73,23 +79,25 @@ class CampaignRuns:
                 if git.commit_of(base) is None:
                     return Begun(run, error=f"branch {base!r} does not exist")
                 git.run("branch", "--no-track", "--", branch, base)
-            return Begun(run, branch, self._measure(view, branch))
+            metric = self._measure(view, branch, ending)
         except GitError as error:
             return Begun(run, error=str(error))
+        if envelope.metric is not None and not metric:
+            said = verify.tail_of(self._metric_log(view.name)).decode("utf-8", "replace").strip().rpartition("\n")[2]
+            return Begun(run, error=f"metric {envelope.metric.name} gave no number: {said[:200]}")
+        return Begun(run, branch, metric)
 
-    def _measure(self, view: CampaignView, branch: str) -> str:
+    def _measure(self, view: CampaignView, branch: str, ending: Event) -> str:
         metric = view.envelope.metric if view.envelope else None
         if metric is None:
             return ""
-        git = Git(self._state.repository)
         worktree = self._state.worktrees / f"_{view.name}"  # no task id begins with '_'
-        git.ask("worktree", "remove", "--force", str(worktree))  # of an earlier life; it never holds work
-        git.run("worktree", "add", "--quiet", "--detach", str(worktree), branch)
-        try:
-            log = self._state.campaign(view.name).root / "metric.log"
-            return verify.measure(metric, worktree, {"OPSROOM_STATE_DIR": str(self._state.root)}, log)
-        finally:
-            git.ask("worktree", "remove", "--force", str(worktree))
+        environment = {"OPSROOM_STATE_DIR": str(self._state.root)}
+        with worktrees.scratch(self._state.repository, worktree, branch):
+            return verify.measure(metric, worktree, environment, self._metric_log(view.name), ending)
+
+    def _metric_log(self, campaign: str) -> Path:
+        return self._state.campaign(campaign).root / "metric.log"
 
     def finish(self, name: str, begun: Begun, now: datetime) -> frozenset[str]:
         """Writes down that a run has begun, or that it could not; the paths that changed."""
@@ -101,7 +109,7 @@ class CampaignRuns:
             if not file.metric("METRIC_START"):
                 file.set("METRIC_START", begun.metric)
             file.set("METRIC_CURRENT", begun.metric)
-        self._tell(now, "run", campaign=name, run=begun.run, branch=begun.branch, metric=begun.metric)
+        self._events.tell("run", campaign=name, run=begun.run, branch=begun.branch, metric=begun.metric)
         return frozenset({path, self._write(name, file)})
 
     def carry_out(self, decision: campaigns.Decision, fleet: Fleet, now: datetime) -> frozenset[str]:
@@ -129,11 +137,12 @@ class CampaignRuns:
             base=campaigns.branch_of(view.name),
             by=f"campaign {view.name}",
         )
-        file = self._file(view.name)
-        file.set("INVOCATIONS_STARTED", file.counter("INVOCATIONS_STARTED") + 1)
-        path = self._write(view.name, file)
-        tasks.create(self._state, task_id, task, campaigns.spec_of(view, item))
-        return tasks.paths_of(task_id) | {path}
+        paths = tasks.paths_of(task_id)
+        if tasks.create(self._state, self._events, task_id, task, campaigns.spec_of(view, item)):
+            file = self._file(view.name)
+            file.set("INVOCATIONS_STARTED", file.counter("INVOCATIONS_STARTED") + 1)
+            paths |= {self._write(view.name, file)}
+        return paths
 
     def _record(self, decision: campaigns.Record, fleet: Fleet, now: datetime) -> frozenset[str]:
         view, item = fleet.tasks[decision.task], decision.item
@@ -163,14 +172,15 @@ class CampaignRuns:
             progress = progress and after != before
         file.set("NO_PROGRESS_COUNT", 0 if progress else file.counter("NO_PROGRESS_COUNT") + 1)
         file.set("NEXT_INDEX", _next_index(file))
-        self._tell(now, "item", campaign=decision.campaign, index=item.index, result=decision.result, task=view.id)
+        self._events.tell("item", campaign=decision.campaign, index=item.index, result=decision.result, task=view.id)
         return frozenset({self._write(decision.campaign, file)})
 
     def _halt(self, decision: campaigns.Halt, now: datetime) -> frozenset[str]:
-        paths = set()
         file = self._file(decision.campaign)
         file.set("STATUS", decision.status)
         file.set("STOP_REASON", decision.why)
+        # the file first: a run that goes on though its campaign has halted is ended by `plan`, the other way it is not
+        paths = {self._write(decision.campaign, file)}
         if decision.run:
             since = self._run(decision.campaign, decision.run).started
             items = sum(1 for line in file.history if _at_or_after(line.at, since))
@@ -185,8 +195,7 @@ class CampaignRuns:
                     metric_after=file.metric("METRIC_CURRENT"),
                 )
             )
-        self._tell(now, "halt", campaign=decision.campaign, status=decision.status, why=decision.why)
-        paths.add(self._write(decision.campaign, file))
+        self._events.tell("halt", campaign=decision.campaign, status=decision.status, why=decision.why)
         return frozenset(paths)
 
     # ── files ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,8 +218,10 @@ class CampaignRuns:
         files.replace(self._state.root, path, encode(msgspec.structs.replace(self._run(name, number), **changes)))
         return self._state.relative(path)
 
-    def _tell(self, now: datetime, kind: str, **fields: object) -> None:
-        event_log.append(self._state.root, self._state.events, now, kind, **fields)
+
+def _filled(template: str, words: dict[str, str]) -> str:
+    """`template` with each of its `{word}`s that is in `words` put in; other braces stay."""
+    return re.sub(r"\{([a-z]+)\}", lambda match: words.get(match[1], match[0]), template)
 
 
 def _next_index(file: CampaignFile) -> int:

@@ -1,5 +1,6 @@
 """`opsroom.toml`, beside the state directory: what a person set up for one repository."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Literal
@@ -68,16 +69,23 @@ def load(folder: Path) -> Config:
     config = decode(Config, text, FILE)
     if config.extra:
         key = next(iter(config.extra))
-        line = next((n for n, row in enumerate(text.splitlines(), 1) if row.lstrip("[ \t").startswith(key)), None)
-        raise BadFile(Fault(FILE, line, f"unknown key {key!r}"), todo="known: orchestrator, agents, checks")
+        fault = Fault(FILE, _line_of(text, key), f"unknown key {key!r}")
+        raise BadFile(fault, todo="known: orchestrator, agents, checks")
     for name, agent in config.agents.items():
         if not agent.command or not agent.command[0]:
-            raise BadFile(Fault(FILE, None, f"agents.{name}: command is empty"))
+            raise BadFile(Fault(FILE, _line_of(text, "agents", name), f"agents.{name}: command is empty"))
     for command in config.checks.commands:
         try:
             words = shlex.split(command)
         except ValueError as error:
-            raise BadFile(Fault(FILE, None, f"checks: {command!r}: {error}")) from None
+            raise BadFile(Fault(FILE, _line_of(text, "commands"), f"checks: {command!r}: {error}")) from None
         if not words:
-            raise BadFile(Fault(FILE, None, "checks: an empty command"))
+            raise BadFile(Fault(FILE, _line_of(text, "commands"), "checks: an empty command"))
     return config
+
+
+def _line_of(text: str, *keys: str) -> int | None:
+    """The first line of `text` that begins with the key or the table that `keys` name, dotted."""
+    name = r"""["']?[ \t]*\.[ \t]*["']?""".join(map(re.escape, keys))
+    found = re.search(rf"""^[ \t]*\[*[ \t]*["']?{name}["']?[ \t]*[].=]""", text, re.MULTILINE)
+    return text.count("\n", 0, found.start()) + 1 if found else None

@@ -5,7 +5,9 @@ A worktree that a worker has touched may hold anything, so nothing that it confi
 
 import functools
 import os
+import re
 import subprocess
+import time
 from pathlib import Path
 
 from state.errors import OpsroomError
@@ -17,11 +19,17 @@ SAFE = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "gc.auto=0"),
     *("-c", "commit.gpgSign=false"),
+    *("-c", "rebase.autoStash=false"),
+    *("-c", "rebase.updateRefs=false"),  # it would move other branches along
     *("-c", "protocol.ext.allow=never"),
     *("-c", "advice.detachedHead=false"),
 )
 SECONDS = 600.0
 """How long one call of git may take."""
+HALF_MADE = re.compile(r"^fatal: failed to read \S*/worktrees/.*/commondir", re.MULTILINE)
+"""What git says, and gives up before it has done anything, while `git worktree add` runs somewhere beside it."""
+HALF_MADE_LOOKS = 40
+"""How often such a call is made, a twentieth of a second apart."""
 
 
 class GitError(OpsroomError):
@@ -31,10 +39,15 @@ class GitError(OpsroomError):
 
 
 class Git:
-    """git in one working directory."""
+    """git in one working directory.
 
-    def __init__(self, folder: Path) -> None:
+    `holding` is an open lock that git keeps open as well: should this process be killed, the lock is free only
+    once git has ended, too.
+    """
+
+    def __init__(self, folder: Path, holding: int | None = None) -> None:
         self.folder = folder
+        self._holding = () if holding is None else (holding,)
 
     def run(self, *arguments: str, text: str = "") -> str:
         """The standard output of `git <arguments>`, its last newline removed; raises `GitError`."""
@@ -51,6 +64,14 @@ class Git:
         return None if done.returncode else done.stdout.removesuffix("\n")
 
     def _call(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
+        for _ in range(HALF_MADE_LOOKS):
+            done = self._call_once(arguments, text)
+            if not (done.returncode and HALF_MADE.search(done.stderr)):
+                break
+            time.sleep(0.05)
+        return done
+
+    def _call_once(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
         argv = ["git", *SAFE, *_identity(str(self.folder)), *arguments]
         try:
             return subprocess.run(
@@ -63,6 +84,7 @@ class Git:
                 errors="surrogateescape",
                 timeout=SECONDS,
                 check=False,
+                pass_fds=self._holding,
             )
         except FileNotFoundError as error:
             missing = "git is not installed" if error.filename == "git" else f"{self.folder} is gone"
@@ -81,6 +103,10 @@ class Git:
     def branch_tip(self, branch: str) -> str | None:
         """The commit that the branch `branch` points at, or None if there is no such branch."""
         return self.commit_of(f"refs/heads/{branch}")
+
+    def current_branch(self) -> str:
+        """The branch that is checked out, or '' where there is none."""
+        return self.ask("symbolic-ref", "--quiet", "--short", "HEAD") or ""
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `newer` contains `older`."""

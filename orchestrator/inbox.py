@@ -5,15 +5,16 @@ no outcome is simply obeyed again: where its cause is found, it had been done.
 """
 
 import contextlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from orchestrator import tasks
 from orchestrator.config import Config
-from state import commands, event_log, files, messages
+from orchestrator.events import Events
+from state import commands, files, messages
 from state.campaign_file import CampaignFile
-from state.errors import BadFile, OpsroomError, Refused
+from state.errors import CannotWrite, OpsroomError, Refused
 from state.fleet import Fleet, TaskView
 from state.layout import StateDir
 from state.messages import Message
@@ -37,62 +38,66 @@ class Obeyed:
 
 
 class Inbox:
-    """Commands of one state directory, obeyed in the order in which they were sent."""
+    """Commands of one state directory, obeyed in the order in which they were sent.
 
-    def __init__(self, state: StateDir, config: Config) -> None:
+    `started` is when this orchestrator did: it does not end on a word to an earlier one.
+    """
+
+    def __init__(self, state: StateDir, config: Config, events: Events, started: datetime) -> None:
         self._state = state
         self._config = config
+        self._events = events
+        self._started = started
+        self._taken: list[str] | None = None
+        """Commands that were taken and have no outcome yet, oldest first; None before the first look."""
 
-    def next(self, now: datetime) -> list[str]:
-        """Names of the commands to obey now: those that an earlier life left unfinished, and what is new."""
-        names = commands.unfinished(self._state)
+    def next(self) -> list[str]:
+        """Names of the commands to obey now, in order: those that were left unfinished, and what is new."""
+        if self._taken is None:
+            self._taken = commands.unfinished(self._state)
         for name in commands.waiting(self._state):
             if commands.claim(self._state, name):
-                names.append(name)
+                self._taken.append(name)
             elif not files.exists(self._state.inbox / name):
                 continue  # another took it
             else:  # a second command under a name that was used: never obeyed, and said so
-                self._tell(name, "", commands.refused(tasks.BY, "its name was used by an earlier command"), now)
+                self._tell(name, "", commands.refused(tasks.BY, "its name was used by an earlier command"))
                 with contextlib.suppress(FileNotFoundError):
                     (self._state.inbox / name).unlink()
-        return names
+        return list(self._taken)
 
-    def obey(self, name: str, fleet: Fleet, now: datetime) -> Obeyed:
-        """Obeys the taken command `name` and writes its outcome. A refusal is an outcome, not an exception."""
-        done = self._state.inbox_done
+    def obey(self, name: str, fleet: Fleet, alive: Collection[str], now: datetime) -> Obeyed:
+        """Obeys the taken command `name` and writes its outcome. A refusal is an outcome, not an exception.
+
+        `alive` are the tasks that have a running attempt. Raises `CannotWrite`; the command is then still the next.
+        """
         verb = ""
         try:
             command = commands.read(self._state, name)
             verb = command.verb
-            task, obeyed = self._act(name, command, fleet, now)
+            task, obeyed = self._act(name, command, fleet, alive, now)
             outcome = commands.accepted(tasks.BY, task)
-        except BadFile as error:
-            outcome, obeyed = commands.refused(tasks.BY, str(error)), Obeyed()
+        except CannotWrite:
+            raise
         except OpsroomError as error:
             outcome, obeyed = commands.refused(tasks.BY, str(error)), Obeyed()
-        self._tell(name, verb, outcome, now)
-        commands.conclude(self._state, done, name, outcome)
+        commands.conclude(self._state, self._state.inbox_done, name, outcome)
+        if self._taken:
+            self._taken.remove(name)
+        self._tell(name, verb, outcome)
         return obeyed
 
-    def _tell(self, name: str, verb: str, outcome: Outcome, now: datetime) -> None:
-        event_log.append(
-            self._state.root,
-            self._state.events,
-            now,
-            "command",
-            name=name,
-            verb=verb,
-            outcome=outcome.outcome,
-            why=outcome.why,
-            task=outcome.task,
-        )
+    def _tell(self, name: str, verb: str, outcome: Outcome) -> None:
+        self._events.tell("command", name=name, verb=verb, outcome=outcome.outcome, why=outcome.why, task=outcome.task)
 
-    def _act(self, name: str, command: Command, fleet: Fleet, now: datetime) -> tuple[str, Obeyed]:
+    def _act(
+        self, name: str, command: Command, fleet: Fleet, alive: Collection[str], now: datetime
+    ) -> tuple[str, Obeyed]:
         match command.verb:
             case "spawn":
                 return self._spawn(name, command, fleet, now)
             case "pause" | "resume" | "stop" | "kill" | "retry":
-                return command.task, self._move(name, command, self._find(command, fleet), now)
+                return command.task, self._move(name, command, self._find(command, fleet), alive, now)
             case "message":
                 return command.task, self._message(name, command, self._find(command, fleet))
             case "campaign-start":
@@ -100,6 +105,8 @@ class Inbox:
             case "campaign-pause":
                 return "", self._pause_campaign(command, fleet)
             case "shutdown":
+                if command.at < self._started:
+                    raise Refused("it was sent before this orchestrator started")
                 return "", Obeyed(shutdown=True)
             case _:
                 raise Refused(f"this orchestrator does not know the command {command.verb[:40]!r}")
@@ -127,6 +134,8 @@ class Inbox:
             raise Refused(f"there is no task {command.parent[:100]!r} to be the parent")
         if not command.title.strip():
             raise Refused("a task needs a title")
+        if not self._config.orchestrator.base:
+            raise Refused("there is no branch to land on: set orchestrator.base in opsroom.toml")
         task = Task(
             title=command.title,
             created=now,
@@ -138,40 +147,31 @@ class Inbox:
         )
         taken = [*fleet.tasks, *(path.name for path in (self._state.root / "archive").glob("*"))]
         task_id = tasks.next_id(taken)
-        while not tasks.create(self._state, task_id, task, command.spec):
+        while not tasks.create(self._state, self._events, task_id, task, command.spec):
             task_id = f"{int(task_id) + 1:04d}"
         return task_id, Obeyed(tasks.paths_of(task_id))
 
-    def _move(self, name: str, command: Command, view: TaskView, now: datetime) -> Obeyed:
+    def _move(self, name: str, command: Command, view: TaskView, alive: Collection[str], now: datetime) -> Obeyed:
         status = view.status
         assert status is not None  # noqa: S101 - `_find` has looked
-        if status.cause == name:
-            return Obeyed()
         verb, state = command.verb, status.state
+        grace = {view.id: 0.0} if verb == "kill" else None
+        if status.cause == name:
+            return Obeyed(grace=grace)
+        if verb == "kill" and state in FINAL and view.id in alive:  # stopped before, and still in its grace
+            return Obeyed(grace=grace)
         allowed = {"pause": PAUSABLE, "resume": {"paused"}, "retry": RETRYABLE}.get(verb, STOPPABLE)
         if state not in allowed:
             raise Refused(f"{view.id} is {state}; {_hint(verb, state)}")
-        to, changes = self._after(verb, view)
-        words = f": {command.text}" if command.text else ""
-        why = f"{verb} by {command.by}{words}" if to != "waiting" else changes.pop("why")
-        tasks.move(self._state, view.id, status, now, to, why=why, cause=name, **changes)
-        grace = {view.id: 0.0} if verb == "kill" else None
+        to = {"pause": "paused", "stop": "cancelled", "kill": "cancelled"}.get(verb, "queued")
+        changes = {"failures": 0} if to == "queued" else {}
+        why = f"{verb} by {command.by}{': ' if command.text else ''}{command.text}"
+        tasks.move(self._state, self._events, view.id, status, now, to, why=why, cause=name, **changes)
         return Obeyed(frozenset({f"tasks/{view.id}/status.toml"}), grace=grace)
-
-    def _after(self, verb: str, view: TaskView) -> tuple[str, dict[str, Any]]:
-        from orchestrator.schedule import PARKED
-
-        if verb == "pause":
-            return "paused", {}
-        if verb in ("stop", "kill"):
-            return "cancelled", {}
-        if verb == "resume" and (questions := [q for q in view.questions if q.blocking]):
-            return "waiting", {"why": PARKED, "waiting_on": questions[0].name}
-        return "queued", {"failures": 0}
 
     def _message(self, name: str, command: Command, view: TaskView) -> Obeyed:
         folder = self._state.task(view.id)
-        text = f"{name.removesuffix('.toml').rpartition('-')[0]}-message.md"
+        text = f"{name.removesuffix('.toml').removesuffix('-message')}-message.md"
         message = Message(kind="message", at=command.at, by=command.by, body=command.text)
         if not files.exists(folder.inbox_done / text):
             with contextlib.suppress(FileExistsError):
@@ -210,6 +210,8 @@ class Inbox:
         view = fleet.campaigns.get(command.campaign)
         if view is None or view.file is None:
             raise Refused(f"there is no campaign {command.campaign[:100]!r} that can be read")
+        if view.file.status == "paused":  # it was done before a crash, or by hand
+            return Obeyed()
         if view.file.status != "running":
             raise Refused(f"campaign {view.name} is not running: {view.file.status}")
         return Obeyed(frozenset({self._set_status(view.name, "paused", f"paused by {command.by}")}))

@@ -5,21 +5,24 @@ checks) runs in threads that hand their result back. After a crash the next orch
 goes on: what was being landed is landed again from its branch, what runs is found by its lock.
 """
 
+import contextlib
 import functools
 import queue
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import NamedTuple
 
 from orchestrator import acting, attempts, campaigns, schedule, tasks, worktrees
-from orchestrator.acting import Next
+from orchestrator.acting import Left, Next
+from orchestrator.acts import Acts, Done, Heard
 from orchestrator.campaign_runs import Begun, CampaignRuns
 from orchestrator.config import Agent, Config
+from orchestrator.events import Events
+from orchestrator.git import Git
 from orchestrator.inbox import Inbox
-from state import event_log, files, messages
-from state.errors import OpsroomError
+from orchestrator.troubles import Troubles
+from state import files, messages
 from state.fleet import FleetReader, TaskView
 from state.layout import StateDir
 from state.lease import Holding
@@ -31,17 +34,10 @@ __all__ = ["Orchestrator"]
 
 TICK = 1.0
 """Seconds after which processes and deadlines are looked at though nothing was heard."""
+DRAIN = 10.0
+"""Seconds that an end waits for a landing; then its checks are broken off, and the next orchestrator runs them."""
 MISSING = Agent(command=["false"])
 """Stands for the limits of an agent that is not configured any more."""
-
-
-class Done(NamedTuple):
-    """What a thread has to say of the task, or campaign as `campaign/<name>`, that it acts on."""
-
-    key: str
-    after: Next | Begun | None
-    last: bool = True
-    """The act is over; else it is only news."""
 
 
 class Orchestrator:
@@ -58,31 +54,36 @@ class Orchestrator:
     ) -> None:
         self.state = state
         self.config = config
+        config.orchestrator.base = config.orchestrator.base or Git(state.repository).current_branch()
         self._once = once
         self._idle_seconds = idle_seconds
         self._clock = clock
         self._reader = FleetReader(state)
-        self._inbox = Inbox(state, config)
-        self._campaigns = CampaignRuns(state, config)
-        self._heard: queue.SimpleQueue[frozenset[str] | Done | None] = queue.SimpleQueue()
-        self._busy: set[str] = set()
-        """Tasks, and campaigns as `campaign/<name>`, that a thread is acting on."""
+        self._events = Events(state, clock)
+        self._inbox = Inbox(state, config, self._events, clock())
+        self._campaigns = CampaignRuns(state, config, self._events)
+        self._heard: Heard = queue.SimpleQueue()
+        self._acts = Acts(self._heard, config.orchestrator.max_workers + 2)
         self._alive: set[str] = set()
         self._open: set[str] = set()
         """Tasks that may still need something done."""
         self._left: set[str] = set()
         """Ended tasks whose worktree has to stay."""
         self._grace: dict[str, float] = {}
-        self._ending = threading.Event()
+        """Seconds that a command gives the attempt of a task before it is killed."""
+        self._asked: dict[str, float] = {}
+        """Tasks whose attempt was asked to end, with the grace that it was given."""
+        self._troubles = Troubles(self._events)
+        self._stops = 0
         self._idle_since: datetime | None = None
         self.why = ""
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def stop(self, why: str = "asked to end") -> None:
-        """Makes `run` return soon. Workers go on; the next orchestrator finds them."""
+        """Makes `run` return soon, at a second call at once. Workers go on; the next orchestrator finds them."""
         self.why = self.why or why
-        self._ending.set()
+        self._stops += 1
         self._heard.put(None)
 
     def run(self) -> None:
@@ -91,41 +92,56 @@ class Orchestrator:
         Raises `Unavailable` if another orchestrator holds the lease.
         """
         self.state.create()
-        limits = self.config.orchestrator
-        with Holding(self.state, max_workers=limits.max_workers) as lease:
+        with Holding(self.state, max_workers=self.config.orchestrator.max_workers) as lease:
             watcher = Watcher(self.state)
             listening = threading.Thread(target=self._listen, args=(watcher,), name="watch", daemon=True)
-            self._tell("up", pid=lease.lease.pid, host=lease.lease.host)
+            self._events.tell("up", pid=lease.lease.pid, host=lease.lease.host)
             acting.write_wrapper(self.state)
             tasks.leftovers(self.state)
-            with ThreadPoolExecutor(max_workers=limits.max_workers + 2, thread_name_prefix="act") as self._pool:
+            with self._acts:
                 listening.start()
                 self._take(self._heard.get())  # everything there is, before anything is decided
+                self._events.catch_up(self._reader.fleet.tasks.values())
                 try:
-                    while not self._ending.is_set():
-                        self._hear()
-                        lease.beat(self._clock())
+                    while not self._stops:
+                        self._beat(lease)
                         if self._turn() and self._finished():
                             self.why = self.why or "nothing is left to do"
                             break
+                        self._hear(self._patience())
+                    self._drain(lease)
                 finally:
                     watcher.stop()
             lease.lease.why = self.why
-            self._tell("down", why=self.why)
+            self._events.tell("down", why=self.why)
         listening.join(timeout=2)
+
+    def _drain(self, lease: Holding) -> None:
+        """Waits for what threads are doing, so that what comes of it is written; not for long."""
+        if not self._acts.busy:
+            return
+        self._events.tell("ending", why=self.why, waits_for=sorted(self._acts.busy))
+        until = time.monotonic() + DRAIN
+        while self._acts.busy:
+            if self._stops > 1 or time.monotonic() >= until:
+                self._acts.ending.set()
+            self._hear(0.2)
+            self._beat(lease)
+
+    def _beat(self, lease: Holding) -> None:
+        with self._troubles.trying("lease"):
+            lease.beat(self._clock())
 
     def _listen(self, watcher: Watcher) -> None:
         for batch in watcher.batches():
             self._heard.put(batch.paths)
 
-    def _hear(self) -> None:
-        """Waits for news, at most until something is due, and takes in all there is."""
-        try:
-            self._take(self._heard.get(timeout=self._patience()))
+    def _hear(self, seconds: float) -> None:
+        """Waits at most `seconds` for news and takes in all there is."""
+        with contextlib.suppress(queue.Empty):
+            self._take(self._heard.get(timeout=seconds))
             while True:
                 self._take(self._heard.get_nowait())
-        except queue.Empty:
-            return
 
     def _patience(self) -> float:
         now = self._clock()
@@ -134,7 +150,9 @@ class Orchestrator:
 
     def _take(self, news: frozenset[str] | Done | None) -> None:
         if isinstance(news, Done):
-            self._finish(news)
+            self._acts.over(news)
+            with self._troubles.trying(news.key):
+                self._finish(news)
         elif news:
             self._apply(news)
 
@@ -147,8 +165,13 @@ class Orchestrator:
                 continue
             if task not in self._open:
                 self._look(view)  # an attempt may live that an earlier orchestrator started
-            over = view.state in FINAL and task not in self._alive and not self._has_worktree(task)
-            (self._open.discard if over else self._open.add)(task)
+            self._sort(view)
+
+    def _sort(self, view: TaskView) -> None:
+        """Takes the task up among the open ones, or drops it from them."""
+        told = not (view.inbox and view.state in acting.OVER)
+        over = view.state in FINAL and view.id not in self._alive and told and not self._has_worktree(view.id)
+        (self._open.discard if over else self._open.add)(view.id)
 
     def _has_worktree(self, task: str) -> bool:
         return task not in self._left and files.exists(self.state.worktree(task))
@@ -168,25 +191,34 @@ class Orchestrator:
     def _turn(self) -> bool:
         """Does what there is to do now; whether nothing is left that will go on without a person."""
         attempts.reap()
+        self._events.flush()
         for task in list(self._alive):
             view = self._reader.fleet.tasks.get(task)
             if view is not None:
                 self._look(view)
         now = self._clock()
-        for name in self._inbox.next(now):
-            obeyed = self._inbox.obey(name, self._reader.fleet, now)
-            self._grace |= obeyed.grace or {}
-            self._apply(obeyed.paths)
-            if obeyed.shutdown:
-                self.stop("shutdown was asked for")
-                return False
+        with self._troubles.trying("inbox"):
+            for name in self._inbox.next():
+                obeyed = self._inbox.obey(name, self._reader.fleet, self._alive, now)
+                self._grace |= obeyed.grace or {}
+                self._apply(obeyed.paths)
+                if obeyed.shutdown:
+                    self.stop("shutdown was asked for")
+                    return False
+        if "inbox" in self._troubles:  # a command may have been obeyed that could not be concluded
+            self._apply(frozenset().union(*map(tasks.paths_of, tasks.names(self.state))))
         for task in list(self._open):
             self._file_messages(task)
         decisions = schedule.decide(self._facts(), now, self.config.orchestrator.max_workers)
         for decision in decisions:
-            self._carry_out(decision, now)
-        planned = sum(self._plan(name, now) for name in list(self._reader.fleet.campaigns))
-        active = bool(decisions or planned or self._busy or self._alive or self._waits())
+            with self._troubles.trying(decision.task):
+                self._carry_out(decision, now)
+        planned = 0
+        for name in list(self._reader.fleet.campaigns):
+            with self._troubles.trying(f"campaign {name}"):
+                planned += self._plan(name, now)
+        busy = bool(decisions or planned or self._acts.busy or self._alive)
+        active = busy or self._waits()
         if active:
             self._idle_since = None
         return not active
@@ -212,7 +244,7 @@ class Orchestrator:
                 schedule.Facts(
                     view=view,
                     alive=task in self._alive,
-                    busy=task in self._busy,
+                    busy=task in self._acts.busy,
                     limits=schedule.Limits(agent.max_attempts, limits.backoff_seconds, limits.backoff_limit),
                     worktree=view.state in FINAL and self._has_worktree(task),
                 )
@@ -233,6 +265,7 @@ class Orchestrator:
         elif view.id in self._alive:
             self._alive.discard(view.id)
             self._grace.pop(view.id, None)
+            self._asked.pop(view.id, None)
             self._reread(view.id)
 
     def _reread(self, task: str) -> None:
@@ -251,12 +284,15 @@ class Orchestrator:
         """Files away what the worker acknowledged, and answers that came second."""
         view = self._reader.fleet.tasks.get(task)
         if view is not None and view.inbox:
-            self._apply(acting.file_messages(self.state, view))
+            with self._troubles.trying(f"messages to {task}"):
+                self._apply(acting.file_messages(self.state, view))
 
     # ── acting ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _carry_out(self, decision: schedule.Decision, now: datetime) -> None:
-        view = self._reader.fleet.tasks[decision.task]
+        view = self._reader.fleet.tasks.get(decision.task)
+        if view is None:
+            return
         match decision:
             case schedule.Move():
                 failures = {} if decision.failures is None else {"failures": decision.failures}
@@ -277,15 +313,15 @@ class Orchestrator:
                 agent = self.config.agents.get(view.task.agent if view.task else "", MISSING)
                 grace = self._grace.get(view.id, agent.grace)
                 number = view.status.attempt if view.status else 0
-                attempts.end(self.state.root, self.state.task(view.id).attempt(number), grace)
+                if grace < self._asked.get(view.id, float("inf")):  # once, or again with less patience
+                    attempts.end(self.state.root, self.state.task(view.id).attempt(number), grace)
+                    self._asked[view.id] = grace
             case schedule.Launch():
                 self._launch(view, now)
             case schedule.Land():
-                envelope = self._campaigns.envelope(self._reader.fleet, view)
-                merging = Done(view.id, acting.merging, last=False)
-                self._submit(view.id, lambda: acting.land(self.state, view, envelope, lambda: self._heard.put(merging)))
+                self._land(view)
             case schedule.PutAway():
-                self._submit(view.id, lambda: self._put_away(view))
+                self._acts.submit(view.id, functools.partial(acting.put_away, self.state, view))
 
     def _launch(self, view: TaskView, now: datetime) -> None:
         agent = self.config.agents.get(view.task.agent if view.task else "")
@@ -299,12 +335,13 @@ class Orchestrator:
         self._move(view, now, "starting", attempt=number, branch=branch)
         ready = self._reader.fleet.tasks[view.id]
         envelope = self._campaigns.envelope(self._reader.fleet, ready)
-        self._submit(view.id, lambda: acting.launch(self.state, ready, agent, envelope, earlier))
+        self._left.discard(view.id)
+        self._acts.submit(view.id, lambda: acting.launch(self.state, ready, agent, envelope, earlier))
 
-    def _put_away(self, view: TaskView) -> None:
-        if not acting.put_away(self.state, view):
-            self._left.add(view.id)
-            self._tell("worktree", task=view.id, why="kept: not all of it could be committed to its branch")
+    def _land(self, view: TaskView) -> None:
+        envelope = self._campaigns.envelope(self._reader.fleet, view)
+        news = functools.partial(self._acts.news, view.id)
+        self._acts.submit(view.id, lambda: acting.land(self.state, view, envelope, news, self._acts.ending))
 
     def _plan(self, name: str, now: datetime) -> int:
         """Does what the campaign `name` asks for, one decision at a time, each on what the last one left."""
@@ -312,58 +349,43 @@ class Orchestrator:
         done: list[campaigns.Decision] = []
         while (view := self._reader.fleet.campaigns.get(name)) is not None:
             fleet = self._reader.fleet
-            decision = next(iter(campaigns.plan(view, fleet.tasks, key in self._busy)), None)
+            decision = next(iter(campaigns.plan(view, fleet.tasks, key in self._acts.busy)), None)
             if decision is None or decision in done:
                 break
             done.append(decision)
             if isinstance(decision, campaigns.Begin):
-                self._submit(key, functools.partial(self._campaigns.begin, view, decision.run))
+                self._acts.submit(key, functools.partial(self._campaigns.begin, view, decision.run, self._acts.ending))
                 break
             self._apply(self._campaigns.carry_out(decision, fleet, now))
         return len(done)
 
-    def _submit(self, key: str, act: Callable[[], Next | Begun | None]) -> None:
-        """Runs `act` in a thread; the loop's own thread then does what it says is next."""
-        self._busy.add(key)
-
-        def work() -> None:
-            try:
-                after = act()
-            except Exception as error:  # noqa: BLE001 - a thread's last words; the task says them, none is lost
-                why = str(error) if isinstance(error, OpsroomError) else f"{type(error).__name__}: {error}"
-                begun = Begun(0, error=why)
-                after = begun if key.startswith("campaign/") else Next("failed", LIVE | CHECKING, why=why)
-            self._heard.put(Done(key, after))
-
-        self._pool.submit(work)
-
     def _finish(self, done: Done) -> None:
+        """Does what an act says is next, if the task is still where the act left it."""
         now = self._clock()
-        if done.last:
-            self._busy.discard(done.key)
-        if isinstance(done.after, Begun):
+        after = done.after
+        if isinstance(after, Begun):
             name = done.key.removeprefix("campaign/")
-            self._apply(self._campaigns.finish(name, done.after, now))
+            self._apply(self._campaigns.finish(name, after, now))
             return
+        if isinstance(after, Left):
+            self._left.add(done.key)
+            self._events.tell("worktree", task=done.key, why=f"it stays: {after.why}")
         view = self._reader.fleet.tasks.get(done.key)
         if view is None:
             return
+        if view.status and view.status.attempt:
+            self._apply(frozenset({f"tasks/{view.id}/attempts/{view.status.attempt}"}))
+        view = self._reader.fleet.tasks[done.key]
         self._look(view)
-        after = done.after
-        if after is not None and view.state in after.expect:
-            self._move(view, now, after.to, **after.changes(now))
-        else:
-            self._apply(
-                frozenset({f"tasks/{view.id}/attempts/{n}" for n in (view.status.attempt,) if n} if view.status else ())
-            )
+        if isinstance(after, Next) and view.state in after.expect:
+            before = "queued" if view.state in LIVE else view.state
+            self._move(view, now, after.to or before, **after.changes(now))
+        self._sort(self._reader.fleet.tasks[done.key])
 
     def _move(self, view: TaskView, now: datetime, to: str, **changes: object) -> None:
-        tasks.move(self.state, view.id, view.status, now, to, **changes)
+        tasks.move(self.state, self._events, view.id, view.status, now, to, **changes)
         folder = f"tasks/{view.id}"
         paths = {f"{folder}/status.toml"}
         if view.status and view.status.attempt:
             paths.add(f"{folder}/attempts/{view.status.attempt}")
         self._apply(frozenset(paths))
-
-    def _tell(self, kind: str, **fields: object) -> None:
-        event_log.append(self.state.root, self.state.events, self._clock(), kind, **fields)

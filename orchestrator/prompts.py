@@ -5,7 +5,7 @@ A worker starts fresh each time: the spec, where an earlier attempt left off, wh
 
 from state.messages import Message
 
-__all__ = ["VERBS", "build"]
+__all__ = ["VERBS", "build", "fitting"]
 
 PART = 16_000
 """Characters that one part may have; what is cut is said with the file that has the whole."""
@@ -51,6 +51,18 @@ def build(
         lines = [f"- {message.by or 'somebody'}: {_line(message.body)}" for message in unread]
         parts.append("## Messages\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
+
+
+def fitting(unread: list[Message]) -> list[Message]:
+    """The first of `unread` that fit in one prompt, one at least; the rest wait for the next checkpoint."""
+    room = PART
+    taken: list[Message] = []
+    for message in unread:
+        room -= len(_line(message.body))
+        if taken and room < 0:
+            break
+        taken.append(message)
+    return taken
 
 
 def _line(text: str) -> str:

@@ -145,17 +145,21 @@ def _for_one(facts: Facts, now: datetime) -> Decision | None:
     state = facts.view.state
     if state in LIVE or state == "waiting":
         return _while_open(facts, now)
-    if state in ("paused", "cancelled", "stopped", "failed") and facts.alive:
+    if facts.alive and state in ("paused", "stopped", *FINAL):
         return End(facts.view.id)
     if state in FINAL and facts.worktree:
         return PutAway(facts.view.id)
     status = facts.view.status
     held_until = status.not_before if status else None
     due = held_until is None or now >= held_until
+    if state in ("queued", "retrying"):
+        if facts.alive:  # paused or stopped, and sent on before its attempt had ended
+            return End(facts.view.id)
+        if waits := [question for question in facts.view.questions if question.blocking]:
+            return Move(facts.view.id, "waiting", why=PARKED, waiting_on=waits[0].name)
+        return Launch(facts.view.id) if due else None
     if facts.alive or not due:
         return None
-    if state in ("queued", "retrying"):
-        return Launch(facts.view.id)
     if state in CHECKING:
         return Land(facts.view.id, _base(facts))
     return None
@@ -164,10 +168,10 @@ def _for_one(facts: Facts, now: datetime) -> Decision | None:
 def _while_open(facts: Facts, now: datetime) -> Decision | None:
     """An attempt runs, or has just ended, or the task is parked with a question."""
     view = facts.view
-    questions = [question for question in view.questions if question.blocking]
-    for question in questions:
+    for question in view.questions:
         if question.default and question.deadline and now >= question.deadline:
             return Answer(view.id, question)
+    questions = [question for question in view.questions if question.blocking]
     if facts.alive:
         if questions and view.state == "running":
             return Move(view.id, "waiting", waiting_on=questions[0].name)
@@ -221,8 +225,9 @@ def _ended(facts: Facts, now: datetime, questions: list[Message]) -> Decision:
 def _answered_after(view: TaskView, attempt: int) -> bool:
     """Whether a question of this attempt was answered when the worker had left, so that it never saw the answer."""
     asked = {message.name for message in view.outbox if message.kind == "question" and message.attempt == attempt}
-    replies = (m for m in (*view.inbox, *view.filed) if m.kind == "answer" and m.reply_to in asked)
-    return any(reply.name not in view.acknowledged for reply in replies)
+    replies = [m for m in (*view.inbox, *view.filed) if m.kind == "answer" and m.reply_to in asked]
+    seen = {reply.reply_to for reply in replies if reply.name in view.acknowledged}  # a second answer is never read
+    return any(reply.reply_to not in seen for reply in replies)
 
 
 def _again(facts: Facts, now: datetime, why: str) -> Move:

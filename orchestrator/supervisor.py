@@ -26,6 +26,8 @@ from datetime import UTC, datetime
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SWEEPS = 50
 """How often what was left behind is signalled, a tenth of a second apart, before it is given up."""
+WRITES = 20
+"""How often, over nine minutes, the exit record is tried to be written."""
 POLL = 1.0
 """Seconds between two looks at DIR/cancel; a signal is noticed at once."""
 
@@ -111,20 +113,22 @@ class Supervisor:
             self._watch()
         leaked = self._sweep()
         use = self.usage or resource.getrusage(resource.RUSAGE_CHILDREN)
-        write_whole(
-            "exit.toml",
-            {
-                "reason": "exec_failed" if error else self.reason or "exited",
-                "started": self.started,
-                "ended": now(),
-                "status": os.waitstatus_to_exitcode(self.status),
-                "error": error or None,
-                "max_rss_kib": use.ru_maxrss,
-                "user_seconds": use.ru_utime,
-                "system_seconds": use.ru_stime,
-                "leaked": leaked,
-            },
-        )
+        record: dict[str, str | int | float | datetime | None] = {
+            "reason": "exec_failed" if error else self.reason or "exited",
+            "started": self.started,
+            "ended": now(),
+            "status": os.waitstatus_to_exitcode(self.status),
+            "error": error or None,
+            "max_rss_kib": use.ru_maxrss,
+            "user_seconds": use.ru_utime,
+            "system_seconds": use.ru_stime,
+            "leaked": leaked,
+        }
+        for turn in range(WRITES):  # a full disk may have room again
+            with contextlib.suppress(OSError):
+                write_whole("exit.toml", record)
+                return
+            time.sleep(min(turn + 1, 30))
 
     def _start(self, libc: ctypes.CDLL) -> str:
         """Forks the worker; returns why it could not be executed, or ''."""

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from state import event_log, files
+from orchestrator.events import Events
+from state import files
+from state.errors import CannotWrite
 from state.layout import StateDir, TaskDir
 from state.model import Status, Task, encode
 
-__all__ = ["BY", "create", "move", "next_id", "paths_of"]
+__all__ = ["BY", "create", "leftovers", "move", "names", "next_id", "paths_of"]
 
 BY = "orchestrator"
 
@@ -23,24 +25,34 @@ def next_id(existing: list[str]) -> str:
     return f"{max((int(name) for name in existing if name.isdecimal() and len(name) < 10), default=0) + 1:04d}"
 
 
-def create(state: StateDir, task_id: str, task: Task, spec: str) -> bool:
+def create(state: StateDir, events: Events, task_id: str, task: Task, spec: str) -> bool:
     """Makes the task, `queued`, whole or not at all; False if there is one of that id already."""
     made = state.tasks / f".new-{task_id}-{secrets.token_hex(4)}"
     folder = TaskDir(made)
-    files.create(state.root, folder.task, encode(task))
-    files.create(state.root, folder.spec, spec.encode("utf-8", "replace"))
-    files.create(state.root, folder.status, encode(Status(state="queued", since=task.created, by=BY, cause=task.cause)))
-    for name in (folder.inbox_done, folder.outbox, folder.captures, folder.attempts):
-        name.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = Status(state="queued", since=task.created, by=BY, cause=task.cause)
     try:
+        files.create(state.root, folder.task, encode(task))
+        files.create(state.root, folder.spec, spec.encode("utf-8", "replace"))
+        files.create(state.root, folder.status, encode(status))
+        for name in (folder.inbox_done, folder.outbox, folder.captures, folder.attempts):
+            files.make_folder(state.root, name)
         os.rename(made, state.task(task_id).root)  # fails on a folder that is not empty
     except OSError:
-        shutil.rmtree(made)
+        shutil.rmtree(made, ignore_errors=True)
         return False
-    event_log.append(
-        state.root, state.events, task.created, "task", task=task_id, title=task.title, by=task.by, cause=task.cause
-    )
+    except CannotWrite:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    events.tell("task", task=task_id, title=task.title, by=task.by, cause=task.cause)
     return True
+
+
+def names(state: StateDir) -> list[str]:
+    """The ids of all tasks that have a folder now."""
+    try:
+        return sorted(name for name in os.listdir(state.tasks) if not name.startswith("."))
+    except OSError:
+        return []
 
 
 def paths_of(task_id: str) -> frozenset[str]:
@@ -49,7 +61,9 @@ def paths_of(task_id: str) -> frozenset[str]:
     return frozenset({folder, f"{folder}/task.toml", f"{folder}/status.toml"})
 
 
-def move(state: StateDir, task_id: str, before: Status | None, now: datetime, to: str, **changes: Any) -> Status:
+def move(
+    state: StateDir, events: Events, task_id: str, before: Status | None, now: datetime, to: str, **changes: Any
+) -> Status:
     """Writes the task's next status and the event that tells of it; returns the status.
 
     `why` and `waiting_on` are those of the new state alone; every other field stays unless it is in `changes`.
@@ -63,10 +77,7 @@ def move(state: StateDir, task_id: str, before: Status | None, now: datetime, to
         return status
     files.replace(state.root, state.task(task_id).status, encode(status))
     if before is None or before.state != to or status.why != before.why:
-        event_log.append(
-            state.root,
-            state.events,
-            now,
+        events.tell(
             "move",
             task=task_id,
             **{"from": before.state if before else ""},

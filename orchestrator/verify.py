@@ -6,16 +6,25 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from threading import Event
+from typing import BinaryIO, NamedTuple
 
+from state.errors import CannotWrite
 from state.model import Check, Metric
 
-__all__ = ["CheckResult", "first_failure", "measure", "run_checks", "tail_of"]
+__all__ = ["CheckResult", "Interrupted", "first_failure", "measure", "run_checks", "tail_of"]
 
 TAIL = 16 * 1024
 """Bytes of a check's output that are looked at for the lines to show."""
+LOOK = 0.5
+"""Seconds between two looks at whether the orchestrator is ending."""
 _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+class Interrupted(Exception):
+    """The orchestrator ended before the check did."""
 
 
 class CheckResult(NamedTuple):
@@ -33,19 +42,23 @@ class CheckResult(NamedTuple):
         return self.status == 0
 
 
-def run_checks(checks: list[Check], worktree: Path, logs: Path, environment: dict[str, str]) -> list[CheckResult]:
-    """Runs `checks` in order until one fails; the whole output of each goes to `<logs>/<n>-<name>.log`."""
+def run_checks(
+    checks: list[Check], worktree: Path, logs: Path, environment: dict[str, str], ending: Event
+) -> list[CheckResult]:
+    """Runs `checks` in order until one fails; the whole output of each goes to `<logs>/<n>-<name>.log`.
+
+    Raises `Interrupted` soon after `ending` is set, and `CannotWrite`.
+    """
     results: list[CheckResult] = []
-    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number, check in enumerate(checks, 1):
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", check.name)[:60] or "check"
-        results.append(_run(check, worktree, logs / f"{number}-{name}.log", environment))
+        results.append(_run(check, worktree, logs / f"{number}-{name}.log", environment, ending))
         if not results[-1].passed:
             break
     return results
 
 
-def first_failure(results: list[CheckResult]) -> str:
+def first_failure(results: Sequence[CheckResult]) -> str:
     """One line on the first check that failed, or '' if none did."""
     for result in results:
         if not result.passed:
@@ -55,10 +68,13 @@ def first_failure(results: list[CheckResult]) -> str:
     return ""
 
 
-def measure(metric: Metric, worktree: Path, environment: dict[str, str], log: Path) -> str:
-    """The last number that the metric's command prints, as it stands there; '' if it prints none or fails."""
+def measure(metric: Metric, worktree: Path, environment: dict[str, str], log: Path, ending: Event) -> str:
+    """The last number that the metric's command prints, as it stands there; '' if it prints none or fails.
+
+    Raises as `run_checks` does.
+    """
     check = Check(name=metric.name, command=metric.command, seconds=metric.seconds)
-    result = _run(check, worktree, log, environment)
+    result = _run(check, worktree, log, environment, ending)
     numbers = _NUMBER.findall(tail_of(log)) if result.passed else []
     return numbers[-1].decode() if numbers else ""
 
@@ -73,9 +89,9 @@ def tail_of(log: Path) -> bytes:
         return b""
 
 
-def _run(check: Check, worktree: Path, log: Path, environment: dict[str, str]) -> CheckResult:
+def _run(check: Check, worktree: Path, log: Path, environment: dict[str, str], ending: Event) -> CheckResult:
     begin = time.monotonic()
-    with log.open("wb") as out:
+    with _opened(log) as out:
         try:
             process = subprocess.Popen(
                 check.command,
@@ -89,13 +105,32 @@ def _run(check: Check, worktree: Path, log: Path, environment: dict[str, str]) -
         except OSError as error:
             return CheckResult(check.name, None, 0.0, f"cannot start: {error.strerror or error}: {check.command[0]}")
         try:
-            status: int | None = process.wait(check.seconds)
-            late = ""
-        except subprocess.TimeoutExpired:
-            status, late = None, f"not done after {check.seconds:g} s\n"
+            status = _wait(process, check.seconds, ending)
         finally:
             with contextlib.suppress(ProcessLookupError):  # what it left behind in its session ends with it
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+    late = f"not done after {check.seconds:g} s\n" if status is None else ""
     said = tail_of(log).decode("utf-8", "replace")
     return CheckResult(check.name, status, time.monotonic() - begin, late + "\n".join(said.splitlines()[-12:]))
+
+
+def _opened(log: Path) -> BinaryIO:
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return log.open("wb")
+    except OSError as error:
+        raise CannotWrite(f"{log}: {error.strerror or error}") from error
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, ending: Event) -> int | None:
+    """The exit status of `process`, or None after `seconds`; raises `Interrupted`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return process.wait(max(0.0, min(LOOK, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if ending.is_set():
+                raise Interrupted from None
+            if time.monotonic() >= deadline:
+                return None

@@ -20,7 +20,8 @@ BLOCKING: Final = "STOP-NEEDS-HUMAN"
 """The one result at which NEXT_INDEX stays where it is."""
 
 # each is matched against a line without the blanks around it
-_HEADER = re.compile(r"([A-Z][A-Z0-9_]*):(.*)", re.DOTALL)
+_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_HEADER = re.compile(rf"({_NAME.pattern}):(.*)", re.DOTALL)
 _SECTION = re.compile(r"##[ \t]+(.*)", re.DOTALL)
 _TITLE = re.compile(r"#[ \t]+(.*)", re.DOTALL)
 _ITEM = re.compile(r"([0-9]{1,9})[.)][ \t]+(.*)", re.DOTALL)
@@ -201,12 +202,13 @@ class CampaignFile:
     def set(self, name: str, value: str | int) -> None:
         """Makes `value` the value of header `name`, in its place; a new header goes below the others.
 
-        Where only the older name of a metric is in the file, that one is set.
+        Where only the older name of a metric is in the file, that one is set. Raises `ValueError` for a name that
+        is none of a header.
         """
         older = _METRICS.get(name)
         if older in self.headers and name not in self.headers:
             name = older
-        if not _HEADER.fullmatch(f"{name}:"):
+        if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a header")
         text = _one_line(str(value))
         number = self._header_lines.get(name)
@@ -221,7 +223,7 @@ class CampaignFile:
             self._lines[number - 1] = f"{line[:colon]}{space if text else ''}{text}{end}"
         else:
             after = max(self._header_lines.values(), default=self._title_line)
-            self._insert(after, f"{name}: {text}")
+            self._insert(after, f"{name}: {text}".rstrip())
         self._read()
 
     def add_history(self, at: datetime, **fields: str | int) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "exists",
     "is_missing",
     "make_folder",
+    "missing",
     "names",
     "read",
     "read_text",
@@ -50,6 +51,11 @@ def _fault(root: Path, path: Path, reason: str, line: int | None = None) -> BadF
 _MISSING = "missing"
 
 
+def missing(path: str) -> BadFile:
+    """The error that nothing is at `path`, which is relative to the state directory."""
+    return BadFile(Fault(path, None, _MISSING))
+
+
 def is_missing(error: BadFile) -> bool:
     """Whether `error` says that nothing has that name, as opposed to something that cannot be read."""
     return error.fault.reason == _MISSING
@@ -74,7 +80,7 @@ def open_inside(root: Path, path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise _fault(root, path, _MISSING) from None
+        raise missing(relative(root, path)) from None
     except (OSError, ValueError) as error:
         linked = isinstance(error, OSError) and error.errno == errno.ELOOP
         raise _fault(root, path, "a symbolic link" if linked else _reason(error)) from None
@@ -176,11 +182,11 @@ def _refuse_outside(root: Path, folder: Path) -> None:
 def _make_folder(root: Path, folder: Path) -> None:
     """Makes `folder` and what is missing above it, each 0700, unless it leads out of `root`."""
     _refuse_outside(root, folder)
-    missing = []
+    absent = []
     while not os.path.isdir(folder):
-        missing.append(folder)
+        absent.append(folder)
         folder = folder.parent
-    for path in reversed(missing):
+    for path in reversed(absent):
         try:
             os.mkdir(path, 0o700)
         except FileExistsError:

@@ -4,8 +4,11 @@
 handed to any other. A file that cannot be read becomes a fault of its task, never an exception, never a status.
 """
 
+import contextlib
 import os
-import socket
+import re
+import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -14,14 +17,16 @@ from typing import TypeVar
 from state import files, messages
 from state.campaign_file import CampaignFile
 from state.errors import BadFile, BadName, Fault
-from state.layout import StateDir, check_name
+from state.layout import WATCHED, StateDir, check_name
 from state.messages import Message
 from state.model import NEEDS_HUMAN, Attempt, Campaign, Exit, Lease, Record, Result, Run, Status, Task, decode
 
 __all__ = ["CampaignView", "Change", "Fleet", "FleetReader", "TaskView"]
 
 R = TypeVar("R", bound=Record)
-HOST = socket.gethostname()
+LIMIT = 1024 * 1024
+"""Bytes that a record may have; one of this size takes a second to read."""
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +140,16 @@ class Change:
 @dataclass(slots=True)
 class _TaskParts:
     view: TaskView
-    folders: set[str] = field(default_factory=set)
     outbox: dict[str, Message] = field(default_factory=dict)
     inbox: dict[str, Message] = field(default_factory=dict)
     filed: dict[str, Message] = field(default_factory=dict)
     captures: set[str] = field(default_factory=set)
     attempts: set[int] = field(default_factory=set)
+    newest: int = 0
+    """The attempt whose processes the view shows."""
+    stale: bool = False
+    """Whether what it shows of them is to be read again."""
+    heard: dict[str, datetime] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
 
 
@@ -197,7 +206,8 @@ class FleetReader:
             faults=tuple(self._faults[path] for path in sorted(self._faults)),
         )
         changed = frozenset(name for name in tasks if before.tasks.get(name) != after_tasks.get(name))
-        return Change(changed, frozenset(campaigns), other, paths)
+        turned = frozenset(name for name in campaigns if before.campaigns.get(name) != after_campaigns.get(name))
+        return Change(changed, turned, other, paths)
 
     # ── tasks ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,7 +216,7 @@ class FleetReader:
             check_name("task id" if top == "tasks" else "campaign name", name)
         except BadName as error:
             folder = f"{top}/{name}"
-            if files.exists(self.state.root / folder):
+            if self._lstat(folder):
                 self._faults[folder] = Fault(folder, None, error.message)
             else:
                 self._faults.pop(folder, None)
@@ -215,10 +225,11 @@ class FleetReader:
 
     def _read_task(self, name: str, below: str) -> None:
         parts = self._tasks.setdefault(name, _TaskParts(TaskView(name)))
-        if not below:
+        path = f"tasks/{name}/{below}" if below else f"tasks/{name}"
+        if below in ("", "inbox", "inbox/done", "outbox", "captures", "attempts"):
+            self._folder(path, parts.faults)
             return
         head, *rest = below.split("/")
-        path = f"tasks/{name}/{below}"
         if below == "task.toml":
             parts.view = replace(parts.view, task=self._record(Task, path, parts.faults))
         elif below == "status.toml":
@@ -227,29 +238,37 @@ class FleetReader:
             parts.view = replace(parts.view, result=self._record(Result, path, parts.faults, optional=True))
         elif head == "outbox" and len(rest) == 1:
             self._message(path, parts.outbox, parts.faults)
-        elif head == "inbox" and len(rest) == 1 and rest[0] != "done":
+        elif head == "inbox" and len(rest) == 1:
             self._message(path, parts.inbox, parts.faults)
-        elif head == "inbox" and len(rest) == 2:
+        elif head == "inbox" and rest[0] == "done" and len(rest) == 2:
             self._message(path, parts.filed, parts.faults)
         elif head == "captures" and len(rest) == 1 and rest[0].lower().endswith(".png"):
-            (parts.captures.add if self._there(path) else parts.captures.discard)(rest[0])
-        elif head == "attempts" and rest and rest[0].isdecimal() and len(rest[0]) < 9:
+            (parts.captures.add if self._found(path, stat.S_ISREG) else parts.captures.discard)(rest[0])
+        elif head == "attempts" and _NUMBER.fullmatch(rest[0]):
             self._read_attempt(name, parts, int(rest[0]), rest[1:])
-        if head in ("outbox", "checkpoint.md", "captures", "result.toml") or rest[1:] in (
-            ["stdout.log"],
-            ["stderr.log"],
+        if (
+            below in ("checkpoint.md", "result.toml")
+            or (head in ("outbox", "captures") and len(rest) == 1)
+            or (head == "attempts" and rest[1:] in (["stdout.log"], ["stderr.log"]))
         ):
             self._heard(parts, path)
 
     def _read_attempt(self, name: str, parts: _TaskParts, number: int, rest: list[str]) -> None:
         folder = f"tasks/{name}/attempts/{number}"
-        if self._there(folder):
-            parts.attempts.add(number)
-        else:
-            parts.attempts.discard(number)
+        if not rest:
+            self._folder(folder, parts.faults)
+        (parts.attempts.add if self._found(folder, stat.S_ISDIR) else parts.attempts.discard)(number)
+        if number == parts.newest and rest in ([], ["run.toml"], ["exit.toml"]):
+            parts.stale = True
+
+    def _read_newest_attempt(self, name: str, parts: _TaskParts) -> None:
         newest = max(parts.attempts, default=0)
-        if number > newest or rest not in ([], ["run.toml"], ["exit.toml"]):
+        if newest == parts.newest and not parts.stale:
             return
+        before = f"tasks/{name}/attempts/{parts.newest}"
+        for file in ("run.toml", "exit.toml"):
+            parts.faults.pop(f"{before}/{file}", None)
+        parts.newest, parts.stale = newest, False
         folder = f"tasks/{name}/attempts/{newest}"
         parts.view = replace(
             parts.view,
@@ -258,32 +277,34 @@ class FleetReader:
         )
 
     def _heard(self, parts: _TaskParts, path: str) -> None:
-        try:
-            modified = os.lstat(self.state.root / path).st_mtime
-            at = datetime.fromtimestamp(modified, UTC)
-        except (OSError, OverflowError, ValueError):
-            return
-        if parts.view.heard is None or at > parts.view.heard:
-            parts.view = replace(parts.view, heard=at)
+        parts.heard.pop(path, None)
+        found = self._lstat(path)
+        if found and stat.S_ISREG(found.st_mode):
+            with contextlib.suppress(OverflowError, ValueError, OSError):  # a time that no calendar has
+                parts.heard[path] = datetime.fromtimestamp(found.st_mtime, UTC)
 
     def _message(self, path: str, into: dict[str, Message], faults: dict[str, Fault]) -> None:
         name = PurePosixPath(path).name
         if not name.endswith(".md"):
             return
         faults.pop(path, None)
+        if not self._lstat(path):
+            into.pop(name, None)
+            return
         try:
             into[name] = messages.read(self.state.root, self.state.root / path)
         except BadFile as error:
             into.pop(name, None)
-            if self._there(path):
+            if not files.is_missing(error):
                 faults[path] = error.fault
 
     def _settle_task(self, name: str, into: dict[str, TaskView]) -> None:
         parts = self._tasks[name]
-        if not self._there(f"tasks/{name}"):
+        if not self._lstat(f"tasks/{name}"):
             del self._tasks[name]
             into.pop(name, None)
             return
+        self._read_newest_attempt(name, parts)
         for file, value in (("task.toml", parts.view.task), ("status.toml", parts.view.status)):
             path = f"tasks/{name}/{file}"
             if value is None and path not in parts.faults:
@@ -297,6 +318,7 @@ class FleetReader:
             filed=tuple(sorted(parts.filed.values(), key=_by_name)),
             captures=tuple(sorted(parts.captures, reverse=True)),
             attempts=tuple(sorted(parts.attempts)),
+            heard=max(parts.heard.values(), default=None),
             faults=tuple(parts.faults[path] for path in sorted(parts.faults)),
         )
 
@@ -304,12 +326,16 @@ class FleetReader:
 
     def _read_campaign(self, name: str, below: str) -> None:
         parts = self._campaigns.setdefault(name, _CampaignParts(CampaignView(name)))
-        path = f"campaigns/{name}/{below}"
-        if below == "campaign.toml":
+        path = f"campaigns/{name}/{below}" if below else f"campaigns/{name}"
+        if below in ("", "runs"):
+            self._folder(path, parts.faults)
+        elif below == "campaign.toml":
             parts.view = replace(parts.view, envelope=self._record(Campaign, path, parts.faults))
         elif below == "campaign.md":
             parts.faults.pop(path, None)
             try:
+                if not self._lstat(path):
+                    raise files.missing(path)
                 file = CampaignFile(files.read(self.state.root, self.state.root / path), path)
             except BadFile as error:
                 parts.view = replace(parts.view, file=None)
@@ -320,7 +346,7 @@ class FleetReader:
                     parts.faults[path] = file.faults[0]
         elif below.startswith("runs/") and below.endswith(".toml"):
             number = below[len("runs/") : -len(".toml")]
-            if number.isdecimal() and len(number) < 9:
+            if _NUMBER.fullmatch(number):
                 run = self._record(Run, path, parts.faults, optional=True)
                 if run is None:
                     parts.runs.pop(int(number), None)
@@ -329,7 +355,7 @@ class FleetReader:
 
     def _settle_campaign(self, name: str, into: dict[str, CampaignView]) -> None:
         parts = self._campaigns[name]
-        if not self._there(f"campaigns/{name}"):
+        if not self._lstat(f"campaigns/{name}"):
             del self._campaigns[name]
             into.pop(name, None)
             return
@@ -344,23 +370,48 @@ class FleetReader:
         )
 
     def _read_other(self, path: str) -> None:
-        if path == "orchestrator/lease.toml":
+        if path in WATCHED or path == "inbox/done":
+            self._folder(path, self._faults)
+        elif path == "orchestrator/lease.toml":
             self._lease = self._record(Lease, path, self._faults, optional=True)
         elif path.startswith("inbox/") and path.endswith(".toml") and path.count("/") == 1:
             name = path.removeprefix("inbox/")
-            (self._commands.add if self._there(path) else self._commands.discard)(name)
+            (self._commands.add if self._found(path, stat.S_ISREG) else self._commands.discard)(name)
 
-    def _there(self, path: str) -> bool:
-        return files.exists(self.state.root / path)
+    def _lstat(self, path: str) -> os.stat_result | None:
+        """What stands at `path`; None if nothing does, or only by way of a symbolic link, which the scan skips."""
+        found = None
+        at = str(self.state.root)
+        for part in path.split("/"):
+            if found and not stat.S_ISDIR(found.st_mode):
+                return None
+            at = f"{at}/{part}"
+            try:
+                found = os.lstat(at)
+            except OSError:
+                return None
+        return found
+
+    def _found(self, path: str, is_kind: Callable[[int], bool]) -> bool:
+        found = self._lstat(path)
+        return bool(found and is_kind(found.st_mode))
+
+    def _folder(self, path: str, faults: dict[str, Fault]) -> None:
+        """Makes it a fault if at `path`, where the protocol has a folder, there is something else."""
+        faults.pop(path, None)
+        found = self._lstat(path)
+        if found and not stat.S_ISDIR(found.st_mode):
+            faults[path] = Fault(path, None, "not a directory")
 
     def _record(self, kind: type[R], path: str, faults: dict[str, Fault], *, optional: bool = False) -> R | None:
         """The record in the file `path`, or None with a fault; a missing optional file is no fault."""
         faults.pop(path, None)
-        full = self.state.root / path
         try:
-            return decode(kind, files.read_text(self.state.root, full), path)
+            if not self._lstat(path):
+                raise files.missing(path)
+            return decode(kind, files.read_text(self.state.root, self.state.root / path, LIMIT), path)
         except BadFile as error:
-            if not optional or files.exists(full):
+            if not optional or not files.is_missing(error):
                 faults[path] = error.fault
             return None
 

@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from state import files
+from state import commands, files
 from state.errors import BadFile, CannotWrite, Fault
-from state.layout import TaskDir, check_name
+from state.layout import StateDir, TaskDir, check_name
 from state.model import Record, Time, decode, encode
 from state.times import parse_stamp, stamp, utc_now
 
@@ -147,11 +147,17 @@ def acknowledge(root: Path, task: TaskDir, message: Message, at: datetime, attem
 
 
 def answer_to(root: Path, task: TaskDir, question: str) -> Message | None:
-    """The first answer to `question`, whether filed away already or not; None while there is none."""
-    for folder in (task.inbox_done, task.inbox):
-        for message in pending(root, folder)[0]:
-            if message.kind == "answer" and message.reply_to == question:
-                return message
+    """The first answer to `question` that was not refused, filed away or not; None while there is none."""
+    found = [  # the inbox first: what is filed away between the two looks is then seen twice, not never
+        message
+        for folder in (task.inbox, task.inbox_done)
+        for message in pending(root, folder)[0]
+        if message.kind == "answer" and message.reply_to == question
+    ]
+    for message in sorted(found, key=lambda message: message.name):
+        outcome = commands.outcome_of(StateDir(root), task.inbox_done, message.name)
+        if outcome is None or outcome.outcome == "accepted":
+            return message
     return None
 
 

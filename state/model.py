@@ -254,7 +254,7 @@ _FIELD = re.compile(r"`\$\.([A-Za-z0-9_]+)")
 DEPTH = 64
 """Tables and arrays within one another that a file may have, so that what was read can be compared and written."""
 _DOTTED = re.compile(
-    r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % DEPTH
+    r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+)""" + f"{{{DEPTH}}}"
 )
 """The beginning of a key with too many dots: tomllib takes time quadratic in them."""
 

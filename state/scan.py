@@ -22,6 +22,7 @@ class Signature(NamedTuple):
 
 
 _FOLDER = Signature(0, 0, -1)
+_GONE = (FileNotFoundError, NotADirectoryError)
 
 
 class Scan:
@@ -55,8 +56,10 @@ class Scan:
         folder, _, name = path.rpartition("/")
         try:
             found = os.lstat(f"{self._root}/{path}")
-        except OSError:
+        except _GONE:
             self._forget(folder, name, changed)
+            return
+        except OSError:
             return
         # a folder made with its parents in one go: hints may name only the innermost
         while folder and name not in self._seen.get(folder, ()) and folder not in self._seen:
@@ -98,8 +101,10 @@ class Scan:
                             found[entry.name] = entry.stat(follow_symlinks=False)
                         except OSError:  # gone meanwhile
                             continue
-        except OSError:
+        except _GONE:
             found = {}
+        except OSError:  # too many open files, no permission: what cannot be looked at is not taken for removed
+            return
         for name in [name for name in known if name not in found]:
             self._forget(folder, name, changed)
         for name, entry_stat in found.items():

@@ -1,15 +1,17 @@
 """`opsroom status` and `opsroom log`: what the control room shows, for a pipe or a script."""
 
 import json
+import os
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
 from opsroom.finding import state_dir
-from state import event_log, lease
-from state.errors import NotThere
+from state import event_log, files, lease
+from state.errors import BadFile, NotThere
 from state.fleet import CampaignView, Fleet, FleetReader, TaskView
 from state.layout import StateDir
 from state.sanitize import clean_line
@@ -143,14 +145,32 @@ def log(explicit: str | None, task: str, follow: bool, attempt: int | None, erro
     numbers = [int(p.name) for p in folder.attempts.glob("*") if p.name.isdecimal()] if folder.attempts.is_dir() else []
     if not numbers or (attempt is not None and attempt not in numbers):
         raise NotThere(f"task {task} has no attempt{'' if attempt is None else f' {attempt}'} yet")
-    place, number = event_log.Place(), attempt or max(numbers)
+    here = folder.attempt(attempt or max(numbers))
+    path, place = here.stderr if errors else here.stdout, event_log.Place()
     while True:
-        here = folder.attempt(number)
-        batch = event_log.tail(state.root, here.stderr if errors else here.stdout, place)
+        batch = event_log.tail(state.root, path, place)
         place = batch.place
         for line in batch.lines:
-            click.echo(clean_line(line.decode("utf-8", "replace"), 100_000))
-        if not batch.more:
-            if not follow:
-                return
-            time.sleep(0.2)
+            _say(line)
+        if batch.more:
+            continue
+        if not follow:
+            _say_unended(state, path, place)
+            return
+        time.sleep(0.2)
+
+
+def _say(line: bytes) -> None:
+    click.echo(clean_line(line.decode("utf-8", "replace"), 100_000))
+
+
+def _say_unended(state: StateDir, path: Path, place: event_log.Place) -> None:
+    """Prints the last line, which has no end yet and is not handed out by `tail`."""
+    try:
+        with os.fdopen(files.open_inside(state.root, path), "rb") as file:
+            file.seek(place.offset)
+            rest = file.read(event_log.LINE)
+    except BadFile:
+        return
+    if rest:
+        _say(rest)

@@ -1,0 +1,49 @@
+"""What stands in a prompt, in which order, and that it is bounded."""
+
+from orchestrator import prompts
+from state.messages import Message
+from tests.orchestrator.snapshots import NOW, answer, question
+
+
+def build(**parts: object) -> str:
+    given = {"spec": "Do it.", "campaign": "", "checkpoint": "", "answers": [], "unread": [], "earlier": ""} | parts
+    return prompts.build(**given)  # type: ignore[arg-type]
+
+
+def message(body: str, by: str = "human") -> Message:
+    return Message(kind="message", at=NOW, by=by, body=body)
+
+
+def test_a_first_prompt_is_the_spec_and_the_verbs() -> None:
+    assert build() == f"Do it.\n\n{prompts.VERBS}"
+
+
+def test_every_part_has_its_place() -> None:
+    text = build(
+        campaign="For all.",
+        checkpoint="Half way.\n",
+        answers=[(question(), answer())],
+        unread=[message("Mind\nthe gap."), message("Hello.", by="")],
+        earlier="it crashed",
+    )
+    after = text.removeprefix(f"Do it.\n\nFor all.\n\n{prompts.VERBS}")
+    assert after == (
+        "\n## The attempt before this one\nit crashed\n"
+        "\n## Your last checkpoint\nHalf way.\n"
+        "\n## Answers\nQ: Which?\nA: this\n"
+        "\n## Messages\n- human: Mind the gap.\n- somebody: Hello.\n"
+    )
+
+
+def test_what_is_too_long_is_cut_and_says_where_the_whole_is() -> None:
+    text = build(spec="x" * 100_000, checkpoint="y" * 100_000, unread=[message("z" * 100_000)])
+    assert len(text) < 4 * prompts.PART
+    assert "… cut here; the whole is in spec.md" in text
+    assert "… cut here; the whole is in checkpoint.md" in text
+
+
+def test_of_many_messages_the_first_that_fit_are_told() -> None:
+    unread = [message(f"{number} " + "x" * 4000) for number in range(10)]
+    assert prompts.fitting(unread) == unread[:3]
+    assert prompts.fitting([message("x" * 100_000)]) != []
+    assert prompts.fitting([]) == []

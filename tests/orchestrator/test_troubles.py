@@ -1,0 +1,68 @@
+"""What can't be written now is said, and done later; it ends nothing."""
+
+from tests.stories import Story
+
+
+def test_an_event_log_that_cannot_be_written_ends_nothing(story: Story) -> None:
+    story.agent("touch $OPSROOM_TASK")
+    running = story.up()
+    aside = story.state.events.rename(story.folder / "events.jsonl")
+    story.state.events.mkdir()
+    task = story.spawn()
+    story.wait_for_state(task, "merged")
+    story.state.events.rmdir()
+    aside.rename(story.state.events)
+    story.wait(lambda: story.events("move", task=task, to="merged"), "the events that were held")
+    running.terminate()
+    said = story.finish(running)
+    assert said.status == 0
+    assert said.err == "opsroom: orchestrator/events.jsonl: is a directory; events are held until it can be written\n"
+    assert story.moves(task) == ["starting", "running", "verifying", "merging", "merged"]
+
+
+def test_a_lease_that_cannot_be_written_ends_nothing(story: Story) -> None:
+    story.agent("touch $OPSROOM_TASK")
+    running = story.up()
+    story.state.lease.unlink()
+    story.state.lease.mkdir()
+    story.wait(lambda: story.events("trouble", what="lease"), "the trouble with the lease")
+    story.state.lease.rmdir()
+    task = story.spawn()
+    story.wait_for_state(task, "merged")
+    running.terminate()
+    assert story.finish(running).status == 0
+
+
+def test_a_status_that_cannot_be_written_is_written_later(story: Story) -> None:
+    story.agent("while [ ! -e $OPSROOM_TASK_DIR/go ]; do sleep 0.05; done; touch $OPSROOM_TASK")
+    task = story.spawn()
+    running = story.up()
+    story.wait_for_state(task, "running")
+    folder = story.state.task(task)
+    kept = folder.status.read_text()
+    folder.status.unlink()
+    folder.status.mkdir()
+    (folder.root / "go").touch()
+    story.wait(folder.attempt(1).exit.exists, "the worker's end")
+    other = story.spawn()
+    (story.state.tasks / other).mkdir(exist_ok=True)
+    (story.state.tasks / other / "go").touch()
+    folder.status.rmdir()
+    folder.status.write_text(kept)
+    story.wait_for_state(task, "merged")
+    running.terminate()
+    assert story.finish(running).status == 0
+
+
+def test_an_attempt_that_cannot_be_prepared_now_is_started_later(story: Story) -> None:
+    story.agent("touch $OPSROOM_TASK")
+    running = story.up()
+    lock = story.state.worktrees / ".lock"
+    lock.mkdir()
+    task = story.spawn()
+    assert "is a directory" in story.wait(lambda: story.waiting_on(task).lower(), "the trouble with the worktree")
+    lock.rmdir()
+    story.wait_for_state(task, "merged")
+    assert story.moves(task)[:3] == ["starting", "queued", "starting"]
+    running.terminate()
+    assert story.finish(running).status == 0

@@ -1,0 +1,49 @@
+from datetime import timedelta
+from pathlib import Path
+
+from state.model import Outcome
+from tests.tui.builder import NOW
+from tui.acts import Acts, act_line
+from tui.text import plain
+
+DONE = Path("/s/inbox/done")
+ACCEPTED = Outcome(outcome="accepted", at=NOW, by="o")
+
+
+def test_an_act_is_sent_then_taken() -> None:
+    acts = Acts()
+    act = acts.begin("pause a", NOW, DONE)
+    assert plain(act_line(act)) == " … pause a  sending"
+    acts.sent(act.number, "n-pause.toml")
+    assert acts.named(frozenset({"inbox/done/n-pause.outcome.toml"}), Path("/s")) == [acts.shown]
+    assert plain(act_line(acts.settle(act.number, ACCEPTED))) == " ✓ pause a  taken"
+    assert acts.named(frozenset({"inbox/done/n-pause.outcome.toml"}), Path("/s")) == []
+
+
+def test_what_was_heard_of_last_is_shown() -> None:
+    acts = Acts()
+    first, second = acts.begin("pause a", NOW, DONE), acts.begin("pause b", NOW, DONE)
+    acts.sent(first.number, "1.toml")
+    acts.sent(second.number, "2.toml")
+    acts.settle(first.number, Outcome(outcome="refused", at=NOW, by="o", why="a is merged"))
+    assert acts.shown is not None
+    assert plain(act_line(acts.shown)) == " ✗ pause a  refused: a is merged"
+
+
+def test_nobody_takes_it_without_an_orchestrator() -> None:
+    acts = Acts()
+    act = acts.begin("pause a", NOW, DONE)
+    acts.sent(act.number, "1.toml")
+    assert not acts.tick(NOW + timedelta(seconds=9), alive=False)
+    assert not acts.tick(NOW + timedelta(seconds=60), alive=True)
+    assert acts.tick(NOW + timedelta(seconds=60), alive=False)
+    assert acts.shown is not None and acts.shown.fate == "waits"
+    assert acts.tick(NOW + timedelta(seconds=61), alive=True)
+    assert acts.shown.fate == "sent"
+
+
+def test_an_outcome_that_is_no_word_of_the_protocol_is_a_refusal() -> None:
+    acts = Acts()
+    act = acts.begin("pause a", NOW, DONE)
+    acts.sent(act.number, "1.toml")
+    assert acts.settle(act.number, Outcome(outcome="perhaps", at=NOW, by="o")).why == "perhaps"

@@ -1,0 +1,90 @@
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.tui.builder import NOW, FleetBuilder
+from tui import loads, pictures
+from tui.loads import LogTail
+from tui.text import plain
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> FleetBuilder:
+    made = FleetBuilder(tmp_path)
+    made.task("a", "running")
+    made.attempt("a")
+    return made
+
+
+def png(width: int, height: int, mode: str = "RGB") -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, (width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_log_is_read_on_from_where_it_was(fleet: FleetBuilder) -> None:
+    tail = LogTail(fleet.state, "a", 1)
+    fleet.log("a", "one", "two")
+    first = tail.read()
+    assert ([plain(line) for line in first.lines], first.reset) == (["one", "two"], True)
+    fleet.log("a", "three")
+    fleet.log("a", "oh no", stream="stderr")
+    second = tail.read()
+    assert ([plain(line) for line in second.lines], second.reset) == (["three", "│ oh no"], False)
+    assert tail.read().lines == []
+
+
+def test_who_is_too_far_behind_begins_at_the_newest_lines(fleet: FleetBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loads, "CHUNK", 100)
+    monkeypatch.setattr(loads, "CHUNKS", 2)
+    monkeypatch.setattr(loads, "FIRST", 3)
+    tail = LogTail(fleet.state, "a", 1)
+    fleet.log("a", "first")
+    tail.read()
+    fleet.log("a", *(f"line {number}" for number in range(100)))
+    found = tail.read()
+    assert ([plain(line) for line in found.lines], found.reset) == (["line 97", "line 98", "line 99"], True)
+
+
+def test_a_log_that_leads_out_is_a_word_in_the_pane(fleet: FleetBuilder, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("password\n")
+    fleet.state.task("a").attempt(1).stdout.symlink_to(tmp_path / "secret")
+    assert "a symbolic link" in plain(LogTail(fleet.state, "a", 1).read().lines[0])
+
+
+def test_a_picture_is_made_to_fit_and_keeps_its_shape(fleet: FleetBuilder) -> None:
+    name = fleet.capture("a", NOW, png(400, 200))
+    found = pictures.read(fleet.state, "a", name, 40, 30)
+    assert (len(found.rows), len(found.rows[0]), found.size) == (20, 40, (400, 200))
+    assert found.problem == ""
+
+
+def test_a_small_picture_is_not_blown_up(fleet: FleetBuilder) -> None:
+    found = pictures.read(fleet.state, "a", fleet.capture("a", NOW, png(3, 5)), 40, 30)
+    assert (len(found.rows), len(found.rows[0])) == (4, 3)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_every_kind_of_png(fleet: FleetBuilder, mode: str) -> None:
+    found = pictures.read(fleet.state, "a", fleet.capture("a", NOW, png(10, 10, mode)), 40, 30)
+    assert found.problem == "" and found.rows
+
+
+def test_a_picture_with_too_many_pixels_is_not_decoded(fleet: FleetBuilder) -> None:
+    data = bytearray(png(1, 1))
+    data[16:24] = (60_000).to_bytes(4, "big") * 2
+    found = pictures.read(fleet.state, "a", fleet.capture("a", NOW, bytes(data)), 40, 30)
+    assert found.problem and not found.rows
+
+
+def test_a_picture_that_is_too_large_a_file_or_no_png_is_told(
+    fleet: FleetBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "BYTES", 100)
+    name = fleet.capture("a", NOW, b"\x89PNG" + b"x" * 200)
+    assert "larger than 100 bytes" in pictures.read(fleet.state, "a", name, 40, 30).problem
+    name = fleet.capture("a", NOW, b"GIF89a")
+    assert "not a picture" in pictures.read(fleet.state, "a", name, 40, 30).problem
+    assert "missing" in pictures.read(fleet.state, "a", "none.png", 40, 30).problem

@@ -1,0 +1,142 @@
+"""Nothing that a worker wrote reaches the terminal as anything but text."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.tui.builder import NOW, FleetBuilder, ago
+from tests.tui.room import opened
+
+EVIL = (
+    "\x1b]52;c;ZXZpbA==\x07\x1b[31m\x9b31m\x1b]0;t\x1b\\[/bad][red]x[/red][@click=app.quit]q[/]"
+    "\u202egnp.exe\u2066\u2028\r\n\t\x7f\x00end"
+)
+TEXT = EVIL.replace("\x00", "")  # a file with NUL is a fault as a whole: tested on its own
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> FleetBuilder:
+    fleet = FleetBuilder(tmp_path)
+    fleet.lease()
+    fleet.campaign(
+        "strict", [TEXT.replace("\n", " ")] * 3, status="stop", STOP_REASON="[/bad] \x1b[31m", NOTES="\x9b[red]"
+    )
+    fleet.text(
+        fleet.state.campaign("strict").queue,
+        fleet.state.campaign("strict").queue.read_text()
+        + "2026 | index=1 | file=\x1b[2J[/x] | result=\x1b[1m | learned=\x9b\n",
+    )
+    fleet.run("strict", 1, ago(minutes=3), ended=NOW, halted=TEXT, why=TEXT, metric_before=TEXT)
+    fleet.task(
+        "a",
+        "waiting",
+        title=TEXT,
+        campaign=TEXT,
+        item=TEXT,
+        agent=TEXT,
+        role=TEXT,
+        base=TEXT,
+        attempt=1,
+        by=TEXT,
+        why=TEXT,
+        waiting_on=TEXT,
+        branch=TEXT,
+        commit=TEXT,
+        usage={TEXT: TEXT, "dollars": "many", "tokens": 5},
+    )
+    fleet.task("unknown", TEXT, title="[/bad]", parent=TEXT)
+    fleet.task("broken", "running")
+    fleet.text(fleet.state.task("broken").status, f"state = {EVIL}")
+    for kind in ("note", "stop", "handoff"):
+        fleet.say("a", kind, TEXT, ago(minutes=2))
+    fleet.say(
+        "a", "question", TEXT, ago(minutes=1), options=[TEXT, "[/]"], default=TEXT, deadline=NOW + timedelta(minutes=5)
+    )
+    sent = fleet.tell("a", "message", TEXT, by=TEXT)
+    fleet.file_away("a", sent.name, "refused", TEXT)
+    fleet.tell("a", "message", TEXT, by=TEXT)
+    fleet.text(fleet.state.task("a").checkpoint, EVIL * 20)
+    fleet.text(fleet.state.task("a").spec, TEXT * 20)
+    fleet.attempt("a")
+    fleet.exit("a", reason=TEXT, error=TEXT, status=None)
+    fleet.log("a", *(EVIL.replace("\n", "") for _ in range(5)))
+    fleet.log("a", EVIL.replace("\n", ""), stream="stderr")
+    fleet.result("a", TEXT, summary=TEXT, learned=TEXT, commits=[TEXT])
+    fleet.capture("a", NOW, b"\x1b[31m", of=TEXT, note=TEXT)
+    evil_name = "20261121T101502.123456Z-\x1b]0;x\x07[bad].png"
+    (fleet.state.task("a").captures / evil_name).write_bytes(b"none")
+    (fleet.state.tasks / "[red]\x1b[31m").mkdir()
+    (fleet.state.tasks / b"\xff\xfe".decode("utf-8", "surrogateescape")).mkdir()
+    return fleet
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_nothing_obeyed_by_a_terminal_reaches_the_screen(hostile: FleetBuilder, size: tuple[int, int]) -> None:
+    async with opened(hostile, size=size) as person:
+        keys = [row.key for row in person.app.fleet.tasks.rows]
+        assert {"task:a", "task:unknown", "task:broken", "campaign:strict"} <= set(keys)
+        for key in keys:
+            await person.select(key)
+            for pane in "123456" if key in ("task:a", "campaign:strict") else "1":
+                await person.press(pane)
+                await person.pilot.pause(0.07)
+                check(person.app.screen._compositor.render_strips())
+            await person.press("tab", "left_square_bracket")
+            await person.pilot.pause()
+            check(person.app.screen._compositor.render_strips())
+            await person.press("escape")
+        for entry in person.app.fleet.needs.entries:
+            await person.press("n")
+            await person.pilot.pause()
+            check(person.app.screen._compositor.render_strips())
+            assert entry
+        await person.press("slash")
+        await person.type("unknown")
+        check(person.app.screen._compositor.render_strips())
+        await person.press("escape")
+        await person.select("task:a")
+        for keys_pressed in (("a",), ("escape", "m"), ("escape", "p"), ("x",), ("y",)):
+            await person.press(*keys_pressed)
+            await person.pilot.pause()
+            check(person.app.screen._compositor.render_strips())
+        assert person.app.is_running
+
+
+async def test_what_comes_back_from_an_orchestrator_is_cleaned_too(hostile: FleetBuilder) -> None:
+    async with opened(hostile) as person:
+        await person.select("task:unknown")
+        await person.press("p")
+        name, _ = await person.sends_one()
+        hostile.conclude(name, "refused", TEXT)
+        await person.sees("refused:")
+        check(person.app.screen._compositor.render_strips())
+
+
+async def test_the_terminal_title_is_ours(hostile: FleetBuilder) -> None:
+    async with opened(hostile) as person:
+        assert person.app.title == "Opsroom"
+
+
+async def test_a_huge_text_is_cut(click: FleetBuilder) -> None:
+    name = "typing-imports-003"
+    click.text(click.state.task(name).checkpoint, "word " * 150_000)
+    click.text(click.state.task(name).spec, "x" * 1_200_000)
+    async with opened(click) as person:
+        await person.select(f"task:{name}")
+        await person.press("2", "tab", "G")
+        await person.sees("… cut after 65,536 characters")
+        await person.press("6")
+        await person.sees("larger than 1,048,576 bytes")
+
+
+def check(strips: object) -> None:
+    for strip in strips:  # type: ignore[attr-defined]
+        for text, style, control in strip:
+            assert not control
+            assert not FORBIDDEN.search(text), repr(text)
+            assert style is None or not style.link
+            assert style is None or not style.meta.get("@click")
+            text.encode()

@@ -1,0 +1,311 @@
+"""The app: it wires the feed to the fleet screen, and what the keys ask for to files."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.message import Message
+
+from state import commands
+from state import lease as leases
+from state.errors import OpsroomError
+from state.fleet import TaskView
+from state.layout import StateDir
+from state.model import Outcome
+from state.times import utc_now
+from tui import post, theme
+from tui.acts import Act, Acts, act_line
+from tui.attention import Entry
+from tui.feed import Feed
+from tui.keymap import bindings
+from tui.palette import Actions
+from tui.post import Posted
+from tui.quiet import Habits
+from tui.screens.fleet import FleetScreen
+from tui.screens.help import HelpScreen
+from tui.text import Line, line
+
+__all__ = ["OpsroomApp", "run"]
+
+NOTICE = timedelta(seconds=8)
+"""How long a word about a key that did nothing stays."""
+
+
+class OpsroomApp(App[None], inherit_bindings=False):
+    """The control room of one state directory.
+
+    Args:
+        state: what is shown and written to.
+        readonly: send nothing.
+        theme: a theme by name; else one that suits the terminal.
+        mouse: whether the terminal's mouse is taken; with False it selects text as everywhere else.
+        start_orchestrator: starts one, if none runs when the app has first read everything; may take its time.
+        clock: the time from which every age is worked out.
+    """
+
+    TITLE = "Opsroom"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar = {Actions}
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
+    DEFAULT_CSS = """
+    SearchIcon { display: none; }
+    CommandPalette > Vertical { margin-top: 1; background: $page; }
+    CommandPalette:ansi > Vertical { background: ansi_default; }
+    CommandPalette:ansi #--input { border: round ansi_default; }
+    CommandPalette LoadingIndicator { display: none; }
+    CommandPalette:ansi CommandInput, CommandPalette:ansi CommandList { border: blank ansi_default; }
+    CommandPalette CommandList { border-bottom: none; }
+    Input > .input--placeholder, Input:ansi > .input--placeholder { color: $quiet-text; text-style: $quiet-style; }
+    """
+
+    class FeedReady(Message):
+        """The feed has something to take."""
+
+    class Wrote(Message):
+        """The file of act `number` was written, or why it was not."""
+
+        def __init__(self, number: int, posted: Posted | None, why: str = "") -> None:
+            super().__init__()
+            self.number = number
+            self.posted = posted
+            self.why = why
+
+    class Concluded(Message):
+        """The outcome of act `number` was read."""
+
+        def __init__(self, number: int, outcome: Outcome) -> None:
+            super().__init__()
+            self.number = number
+            self.outcome = outcome
+
+    class Said(Message):
+        """A thread has a word for the activity line."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(
+        self,
+        state: StateDir,
+        *,
+        readonly: bool = False,
+        theme: str | None = None,
+        mouse: bool = True,
+        start_orchestrator: Callable[[], None] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.own_themes: set[str] = set()
+        # Textual picks its filter for NO_COLOR before there is a theme: for one of RGB colours, which leaves greys
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self.state = state
+        self.readonly = readonly
+        self.mouse = mouse
+        self.clock = clock
+        self.acts = Acts()
+        self.answered: dict[tuple[str, str], int] = {}
+        """Task and name of each question that was answered here, with the number of the act."""
+        self.fleet = FleetScreen()
+        self._start = start_orchestrator
+        self._started = False
+        self._habits = Habits()
+        self._notice: tuple[str, datetime] | None = None
+        self._feed = Feed(state, self._announce)
+        self.animation_level = "none"
+        self._choose_theme(theme)
+
+    def _choose_theme(self, wanted: str | None) -> None:
+        found = theme.load(os.environ)
+        for one in found.themes.values():
+            self.register_theme(one)
+        self.own_themes = set(found.themes)
+        name = wanted or theme.default_name(os.environ)
+        if name not in self.available_themes:
+            known = ", ".join(sorted(found.themes))
+            self.say(f"there is no theme {line(name, 40)} (themes: {known})")
+            name = theme.FALLBACK
+        if found.faults:
+            self.say(f"theme not loaded: {found.faults[0]}")
+        self.theme = name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables, for themes that don't set them."""
+        colors = self.current_theme.to_color_system().generate()
+        return {name: colors[value[1:]] if value.startswith("$") else value for name, value in theme.VARIABLES.items()}
+
+    def on_mount(self) -> None:
+        """Shows the fleet and begins to read."""
+        self.push_screen(self.fleet)
+        self.app_resume_signal.subscribe(self, lambda _: self._feed.rescan())
+        self._feed.start()
+        self.set_interval(1.0, self.tick)
+
+    def on_unmount(self) -> None:
+        """Stops reading."""
+        self._feed.stop()
+
+    # what was read
+
+    def _announce(self) -> None:
+        self.post_message(self.FeedReady())
+
+    def on_opsroom_app_feed_ready(self) -> None:
+        """Takes the newest snapshot."""
+        snapshot = self._feed.take()
+        if snapshot is None:
+            return
+        before = self.fleet.snapshot.fleet
+        for name in snapshot.change.tasks:
+            if view := snapshot.fleet.tasks.get(name):
+                self._habits.note(before.tasks.get(name), view)
+        for act in self.acts.named(snapshot.change.paths, self.state.root):
+            self._look_for_outcome(act)
+        if self.fleet.ready:
+            self.fleet.show(snapshot)
+        if not snapshot.reading and not self._started:
+            self._started = True
+            if self._start and not self.readonly and not leases.alive(snapshot.fleet.lease, self.clock()):
+                self.start_orchestrator()
+
+    def tick(self) -> None:
+        """Draws what time alone changes; called once a second."""
+        self.acts.tick(self.clock(), leases.alive(self.fleet.snapshot.fleet.lease, self.clock()))
+        if self.fleet.ready and self.fleet.is_current:
+            self.fleet.tick()
+
+    def quiet(self, view: TaskView, now: datetime) -> bool:
+        """Whether a worker is silent beyond its habit."""
+        return self._habits.quiet(view, now)
+
+    def unanswered(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """`entries` without the questions that were answered here and may not have been seen answered yet."""
+        return tuple(
+            entry
+            for entry in entries
+            if entry.question is None or (entry.name, entry.question.name) not in self.answered
+        )
+
+    # what is sent
+
+    def command(self, verb: str, *, task: str = "", campaign: str = "") -> None:
+        """Sends a command to the orchestrator."""
+        label = f"{verb.replace('-', ' ')} {line(task or campaign, 60)}"
+        write = partial(post.command, self.state, verb, self.clock(), task=task, campaign=campaign)
+        self.send(label, self.state.inbox_done, write)
+
+    def send(self, label: str, done: Path, write: Callable[[], Posted], *, to_worker: bool = False) -> Act:
+        """Has `write` write in a thread, and follows what becomes of it; `done` is where its outcome will be."""
+        act = self.acts.begin(label, self.clock(), done, to_worker=to_worker)
+        self._notice = None
+
+        def work() -> None:
+            try:
+                posted = write()
+            except (OpsroomError, OSError) as error:
+                self.post_message(self.Wrote(act.number, None, str(error)))
+            else:
+                self.post_message(self.Wrote(act.number, posted))
+
+        self.run_worker(work, thread=True, group="acts")
+        if self.fleet.ready:
+            self.fleet.show_activity()
+        return act
+
+    def on_opsroom_app_wrote(self, message: Wrote) -> None:
+        """An act is sent, or could not be."""
+        if message.posted is None:
+            self.acts.not_sent(message.number, message.why)
+            self._reopen(message.number)
+        else:
+            act = self.acts.sent(message.number, message.posted.name, message.posted.unrecorded)
+            self._look_for_outcome(act)  # it may have come before its name was known here
+        self.fleet.show_activity()
+
+    def _look_for_outcome(self, act: Act) -> None:
+        def work() -> None:
+            outcome = commands.outcome_of(self.state, act.done, act.name)
+            if outcome is not None:
+                self.post_message(self.Concluded(act.number, outcome))
+
+        self.run_worker(work, thread=True, group="outcomes")
+
+    def on_opsroom_app_concluded(self, message: Concluded) -> None:
+        """What became of an act is known."""
+        act = self.acts.settle(message.number, message.outcome)
+        if act.fate == "refused":
+            self._reopen(act.number)
+        self._notice = None
+        self.fleet.show_activity()
+
+    def _reopen(self, number: int) -> None:
+        """An answer came to nothing: its question is open again, as far as the files say so."""
+        self.answered = {question: act for question, act in self.answered.items() if act != number}
+        self.fleet.entries_changed()
+
+    # what is said
+
+    def say(self, text: str) -> None:
+        """Puts a word on the activity line for a while."""
+        self._notice = (line(text), self.clock())
+        if self.fleet.ready:
+            self.fleet.show_activity()
+
+    def on_opsroom_app_said(self, message: Said) -> None:
+        """A word from a thread."""
+        self.say(message.text)
+
+    def activity(self) -> Line:
+        """The activity line: a fresh word, else the last act and what became of it, else nothing."""
+        if self._notice and self.clock() - self._notice[1] > NOTICE:
+            self._notice = None
+        if self._notice:
+            return ((f"   {self._notice[0]}", ""),)
+        return act_line(self.acts.shown) if self.acts.shown else ()
+
+    # actions
+
+    def start_orchestrator(self) -> None:
+        """Starts an orchestrator, in a thread."""
+        if self.readonly:
+            self.say("read-only: nothing is started from here")
+        elif self._start is None:
+            self.say("it cannot be started from here: run 'opsroom up'")
+        elif leases.alive(self.fleet.snapshot.fleet.lease, self.clock()):
+            self.say("an orchestrator runs already")
+        else:
+            start = self._start
+            self.say("starting an orchestrator …")
+
+            def work() -> None:
+                try:
+                    start()
+                except Exception as error:  # noqa: BLE001 - what the caller gave may raise anything; it is shown
+                    self.post_message(self.Said(f"the orchestrator could not be started: {error}"))
+
+            self.run_worker(work, thread=True, group="orchestrator")
+
+    def action_leave(self) -> None:
+        """Leaves. Workers and orchestrator go on."""
+        self.exit()
+
+    def action_help(self) -> None:
+        """Shows the keys."""
+        self.push_screen(HelpScreen())
+
+
+def run(
+    state: StateDir,
+    *,
+    readonly: bool = False,
+    theme: str | None = None,
+    mouse: bool = True,
+    start_orchestrator: Callable[[], None] | None = None,
+) -> None:
+    """Shows the control room of `state` until the person leaves. Arguments as of `OpsroomApp`."""
+    app = OpsroomApp(state, readonly=readonly, theme=theme, mouse=mouse, start_orchestrator=start_orchestrator)
+    app.run(mouse=mouse)

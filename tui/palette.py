@@ -1,0 +1,62 @@
+"""The command palette: every action by name."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from tui.keymap import KEYS
+
+if TYPE_CHECKING:
+    from tui.app import OpsroomApp
+
+__all__ = ["Actions", "Offer", "offers"]
+
+
+class Offer(NamedTuple):
+    """One thing that the palette offers."""
+
+    name: str
+    help: str
+    run: Callable[[], object]
+
+
+def offers(app: "OpsroomApp") -> Iterator[Offer]:
+    """Everything that can be done, also what has no key."""
+    fleet = app.fleet
+    for key in KEYS:
+        if key.place in ("app", "fleet") and key.id not in ("app.palette", "app.interrupt", "app.focus", "fleet.back"):
+            namespace, _, action = key.action.rpartition("app.")
+            name = f"pane: {key.label}" if "pane" in key.id else key.label
+            run = f"app.{action}" if namespace or key.place == "app" else f"screen.{action}"
+            yield Offer(name, f"{key.display}   {key.help}".rstrip(), partial(app.run_action, run, fleet))
+    yield Offer("kill", "End the task's worker at once, without time to save; asked twice", fleet.action_kill)
+    for verb, about in (
+        ("campaign-start", "Start or go on with the campaign"),
+        ("campaign-pause", "Start no further item of the campaign"),
+        ("campaign-defer", "Leave the blocked item for a person and go on with the next"),
+        ("campaign-skip", "Skip the next item"),
+    ):
+        yield Offer(verb.replace("-", " "), about, partial(fleet.campaign_command, verb))
+    yield Offer("start orchestrator", "Start one, if none runs", app.start_orchestrator)
+    for name in sorted(app.available_themes):
+        if name in app.own_themes:
+            yield Offer(f"theme: {name}", "Change the colours", partial(setattr, app, "theme", name))
+
+
+class Actions(Provider):
+    """Offers what `offers` lists, by fuzzy match."""
+
+    async def discover(self) -> Hits:
+        """Everything, in the order of the table."""
+        for offer in offers(cast("OpsroomApp", self.app)):
+            yield DiscoveryHit(Content(offer.name), offer.run, offer.name, offer.help)
+
+    async def search(self, query: str) -> Hits:
+        """What matches `query`."""
+        matcher = self.matcher(query)
+        for offer in offers(cast("OpsroomApp", self.app)):
+            if (score := matcher.match(offer.name)) > 0:
+                yield Hit(score, matcher.highlight(offer.name), offer.run, offer.name, offer.help)
