@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from orchestrator import tasks
+from orchestrator.events import Events
 from state.layout import StateDir
 from state.model import Task
 from state.times import utc_now
@@ -24,7 +25,7 @@ def main(runs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         state = StateDir(Path(folder) / ".opsroom")
         state.create()
-        tasks.create(state, "0001", Task(title="bench", created=utc_now()), "nothing")
+        tasks.create(state, Events(state, utc_now), "0001", Task(title="bench", created=utc_now()), "nothing")
         environment = os.environ | {
             "OPSROOM_STATE_DIR": str(state.root),
             "OPSROOM_TASK": "0001",

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
@@ -29,6 +30,7 @@ from tui.quiet import Habits
 from tui.screens.fleet import FleetScreen
 from tui.screens.help import HelpScreen
 from tui.text import Line, line
+from tui.widgets.typing_line import TypingLine
 
 __all__ = ["OpsroomApp", "run"]
 
@@ -44,7 +46,7 @@ class OpsroomApp(App[None], inherit_bindings=False):
         readonly: send nothing.
         theme: a theme by name; else one that suits the terminal.
         mouse: whether the terminal's mouse is taken; with False it selects text as everywhere else.
-        start_orchestrator: starts one, if none runs when the app has first read everything; may take its time.
+        start_orchestrator: starts one, at a person's word; may take its time.
         clock: the time from which every age is worked out.
     """
 
@@ -112,7 +114,6 @@ class OpsroomApp(App[None], inherit_bindings=False):
         """Task and name of each question that was answered here, with the number of the act."""
         self.fleet = FleetScreen()
         self._start = start_orchestrator
-        self._started = False
         self._habits = Habits()
         self._notice: tuple[str, datetime] | None = None
         self._feed = Feed(state, self._announce)
@@ -137,6 +138,17 @@ class OpsroomApp(App[None], inherit_bindings=False):
         """Our variables, for themes that don't set them."""
         colors = self.current_theme.to_color_system().generate()
         return {name: colors[value[1:]] if value.startswith("$") else value for name, value in theme.VARIABLES.items()}
+
+    async def _on_key(self, event: events.Key) -> None:
+        """A character that was on its way to another widget when a line opened to type on is typed there.
+
+        Without this, keys that arrive in one burst would be bindings of the list: `a2` would open a pane.
+        """
+        open_line = self.focused
+        if isinstance(open_line, TypingLine) and event.is_printable and event.character:
+            event.stop()
+            event.prevent_default()
+            open_line.take(event.character)
 
     def on_mount(self) -> None:
         """Shows the fleet and begins to read."""
@@ -167,10 +179,6 @@ class OpsroomApp(App[None], inherit_bindings=False):
             self._look_for_outcome(act)
         if self.fleet.ready:
             self.fleet.show(snapshot)
-        if not snapshot.reading and not self._started:
-            self._started = True
-            if self._start and not self.readonly and not leases.alive(snapshot.fleet.lease, self.clock()):
-                self.start_orchestrator()
 
     def tick(self) -> None:
         """Draws what time alone changes; called once a second."""

@@ -55,7 +55,8 @@ def house(tmp_path: Path) -> Iterator[Path]:
     run(top, "git", "commit", "--quiet", "-m", "a house")
     run(top, OPSROOM, "init")
     (top / "opsroom.toml").write_text(
-        f'[orchestrator]\nmax_workers = 2\nbase = "main"\n\n[agents.painter]\ncommand = ["{painter}"]\nseconds = 300.0\n'
+        '[orchestrator]\nmax_workers = 2\nbase = "main"\n\n'
+        f'[agents.painter]\ncommand = ["{painter}"]\nseconds = 300.0\n'
     )
     yield top
     if subprocess.run([OPSROOM, "down"], cwd=top, env=environment(), capture_output=True, check=False).returncode == 0:

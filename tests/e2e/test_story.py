@@ -55,6 +55,19 @@ def test_an_answer_is_typed(house: Path, open_terminal: Open, columns: int, rows
     assert terminal.ends() == 0
 
 
+def test_keys_that_arrive_in_one_burst_do_what_they_do_one_by_one(house: Path, open_terminal: Open) -> None:
+    spawn(house)
+    terminal = open_terminal(OPSROOM, columns=80, rows=24, cwd=house)
+
+    terminal.see("Which colour shall it be")
+    terminal.press("na2")
+    terminal.see("merged")
+
+    assert run(house, "git", "show", "main:wall.txt") == "blue\n"
+    terminal.press("q")
+    assert terminal.ends() == 0
+
+
 def test_a_worker_is_stopped_by_pressing_x_twice_and_leaving_keeps_its_work(house: Path, open_terminal: Open) -> None:
     spawn(house)
     terminal = open_terminal(OPSROOM, columns=120, rows=40, cwd=house)

@@ -1,6 +1,7 @@
 """Nothing that a worker left is lost, wherever it left it."""
 
 import shutil
+import subprocess
 import threading
 from pathlib import Path
 
@@ -187,12 +188,16 @@ def test_a_removal_that_was_cut_off_is_ended_and_nothing_of_it_taken_for_work(st
 
 
 def half_made(story: Story) -> Path:
-    """What a `git worktree add` leaves that was killed at its very beginning: git can't list worktrees any more."""
+    """What a `git worktree add` leaves that was killed early on: git can't list worktrees any more."""
     kept = story.repository / ".git" / "worktrees" / "0001"
     kept.mkdir(parents=True)
     (kept / "locked").write_text("initializing")
+    (kept / "gitdir").write_text(f"{story.state.worktree('0001')}/.git\n")
+    (kept / "gitdir").write_text(f"{story.state.worktree('0001')}/.git\n")
+    (kept / "HEAD").write_text(f"{'0' * 40}\n")
     (kept / "commondir").touch()
-    assert Git(story.repository)._call_once(("worktree", "list"), "").returncode
+    listed = subprocess.run(["git", "worktree", "list"], cwd=story.repository, capture_output=True, check=False)
+    assert b"commondir" in listed.stderr
     return kept
 
 

@@ -183,10 +183,13 @@ async def test_the_palette_kills_after_asking_twice(click: FleetBuilder) -> None
         assert (await person.sends_one())[1].verb == "kill"
 
 
-async def test_the_orchestrator_is_started_if_none_runs(click: FleetBuilder) -> None:
+async def test_the_orchestrator_is_started_at_a_persons_word_and_not_before(click: FleetBuilder) -> None:
     click.lease(beat=ago(minutes=12))
     started: list[StateDir] = []
     async with opened(click, start_orchestrator=lambda: started.append(click.state)) as person:
+        await person.sees("✗ no orchestrator, last seen 12m ago")
+        assert not started
+        person.app.start_orchestrator()
         await person.until(lambda: started)
         await person.sees("starting an orchestrator")
 
@@ -206,6 +209,8 @@ async def test_an_orchestrator_that_does_not_start_is_told(empty: FleetBuilder) 
         raise RuntimeError("no opsroom.toml")
 
     async with opened(empty, start_orchestrator=broken) as person:
+        await person.sees("✗ orchestrator never started")
+        person.app.start_orchestrator()
         await person.sees("✗ orchestrator never started", "the orchestrator could not be started: no opsroom.toml")
 
 

@@ -228,7 +228,8 @@ class FleetScreen(ActingScreen):
         if self.narrow:
             self.open_panes()
 
-    # layout and focus
+    # Layout and focus. `Widget.focus` waits for the next turn of the loop and would take the focus
+    # from a line that was opened meanwhile; `set_focus` is done when it returns.
 
     @property
     def narrow(self) -> bool:
@@ -239,17 +240,17 @@ class FleetScreen(ActingScreen):
         """Goes to what is selected."""
         self._open = True
         self._arrange()
-        self.panes.widget.focus()
+        self.set_focus(self.panes.widget)
 
     def open_list(self) -> None:
         """Goes to the list."""
         self._open = False
         self._arrange()
-        self.tasks.focus()
+        self.set_focus(self.tasks)
 
     def return_focus(self) -> None:
         """Goes back to where the person was before a line was opened to type on."""
-        (self.panes.widget if self.narrow and self._open else self.tasks).focus()
+        self.set_focus(self.panes.widget if self.narrow and self._open else self.tasks)
 
     def _arrange(self) -> None:
         """Shows what there is room for. At once, not by style sheet: what is hidden cannot be given the focus."""

@@ -72,4 +72,4 @@ class HelpScreen(ModalScreen[None]):
         """Fills it."""
         view = self.query_one(TextView)
         view.show(lines(), top=True)
-        view.focus()
+        self.set_focus(view)

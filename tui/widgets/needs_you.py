@@ -18,11 +18,12 @@ from tui.attention import Entry
 from tui.keymap import bindings
 from tui.text import wrap
 from tui.widgets.text_view import TextView
+from tui.widgets.typing_line import TypingLine
 
 __all__ = ["AnswerInput", "NeedsYou"]
 
 
-class AnswerInput(Input):
+class AnswerInput(TypingLine):
     """Where an answer is typed. While it is empty, the digit of an option is that option."""
 
     BINDINGS = bindings("answer")
@@ -71,14 +72,20 @@ class AnswerInput(Input):
         self.post_message(self.Page(by))
 
     async def _on_key(self, event: events.Key) -> None:
-        if not self.value and event.character and event.character in "123456789":
-            number = int(event.character)
-            if number <= self.options:
-                event.stop()
-                event.prevent_default()
-                self.post_message(self.Digit(number))
-                return
-        await super()._on_key(event)
+        if event.character and self._chooses(event.character):
+            event.stop()
+            event.prevent_default()
+            self.take(event.character)
+
+    def take(self, character: str) -> None:
+        """A first digit chooses an option, if there is one of that number; anything else is text."""
+        if self._chooses(character):
+            self.post_message(self.Digit(int(character)))
+        else:
+            super().take(character)
+
+    def _chooses(self, character: str) -> bool:
+        return not self.value and character in "123456789"[: self.options]
 
 
 class NeedsYou(Vertical):
@@ -251,7 +258,7 @@ class NeedsYou(Vertical):
         self._line.value = ""
         self._arm()
         self.redraw(top=True)
-        self._line.focus()
+        self._line.open()
         return ""
 
     def leave(self) -> None:

@@ -191,7 +191,7 @@ class Panes(Vertical):
         self._switcher.current = f"pane-{index}"
         self._tabs.show_tabs(index, self._notes)
         if focused:
-            self.widget.focus()
+            self.screen.set_focus(self.widget)
         self.post_message(self.Switched(index))
 
     def on_mount(self) -> None:

@@ -7,11 +7,12 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from tui.keymap import bindings
+from tui.widgets.typing_line import TypingLine
 
 __all__ = ["Prompt"]
 
 
-class PromptLine(Input):
+class PromptLine(TypingLine):
     BINDINGS = bindings("prompt")
 
     class Leave(Message):
@@ -74,7 +75,7 @@ class Prompt(Horizontal):
         self._line.value = text
         self._line.cursor_position = len(text)
         self.add_class("-open")
-        self._line.focus()
+        self._line.open()
 
     def close(self) -> None:
         """Hides."""
