@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 from datetime import datetime
 from typing import Any
@@ -27,7 +26,7 @@ def next_id(existing: list[str]) -> str:
 
 def create(state: StateDir, events: Events, task_id: str, task: Task, spec: str) -> bool:
     """Makes the task, `queued`, whole or not at all; False if there is one of that id already."""
-    made = state.tasks / f".new-{task_id}-{secrets.token_hex(4)}"
+    made = state.tasks / f".new-{task_id}-{os.urandom(4).hex()}"
     folder = TaskDir(made)
     status = Status(state="queued", since=task.created, by=BY, cause=task.cause)
     try:

@@ -6,7 +6,7 @@ first leaves a command without an outcome, which `unfinished` finds. Whoever act
 `cause` into the one file that is the act, so that acting again on an unfinished command can be told from acting twice.
 """
 
-import secrets
+import os
 from pathlib import Path
 
 from state import files
@@ -61,7 +61,7 @@ def send(state: StateDir, command: Command) -> str:
             f"a command of {len(data):,} bytes; it has at most {LIMIT:,}", todo="write a file and name it instead"
         )
     while True:
-        name = check_name("command", f"{stamp(command.at)}-{secrets.token_hex(2)}-{command.verb}.toml")
+        name = check_name("command", f"{stamp(command.at)}-{os.urandom(2).hex()}-{command.verb}.toml")
         try:
             files.create(state.root, state.inbox / name, data)
         except FileExistsError:

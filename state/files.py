@@ -8,7 +8,6 @@ link. Reading raises `BadFile` and nothing else; writing raises `CannotWrite` an
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,7 +156,7 @@ class _Ready(NamedTuple):
 def _prepared(root: Path, path: Path, data: bytes) -> Iterator[_Ready]:
     """Writes `data` to a dot-file beside `path`, makes it durable, and removes it at the end if it is still there."""
     _make_folder(root, path.parent)
-    ready = _Ready(f"{path.parent}/.{path.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}")
+    ready = _Ready(f"{path.parent}/.{path.name[:40]}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         descriptor = os.open(ready.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:

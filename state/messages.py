@@ -4,8 +4,8 @@ A message is a file of its own in `tasks/<id>/outbox/` (from the worker) or `tas
 once and never changed. Files sort by time: `20261121T101502.123456Z-3f0a-question.md`.
 """
 
+import os
 import re
-import secrets
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -92,7 +92,7 @@ def parse(text: str, path: str) -> Message:
 
 def message_name(kind: str, at: datetime) -> str:
     """A fresh file name for a message of `kind` posted `at`."""
-    return f"{stamp(at)}-{secrets.token_hex(2)}-{kind}.md"
+    return f"{stamp(at)}-{os.urandom(2).hex()}-{kind}.md"
 
 
 def post(root: Path, folder: Path, message: Message) -> Message:

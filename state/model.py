@@ -251,6 +251,7 @@ class Capture(Record):
 R = TypeVar("R", bound=Record)
 _TOML_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _FIELD = re.compile(r"`\$\.([A-Za-z0-9_]+)")
+_UNKNOWN = re.compile(r"unknown field `([^`\n]+)`")
 DEPTH = 64
 """Tables and arrays within one another that a file may have, so that what was read can be compared and written."""
 _DOTTED = re.compile(
@@ -379,7 +380,11 @@ def _plain(value: Any) -> Any:
 
 def _line_of(message: str, text: str) -> int | None:
     """The line of the key that msgspec's `message` is about: its own, or where the key should stand, the first."""
-    if match := _FIELD.search(message):
-        found = re.search(rf"^[ \t]*+(?:\[++[ \t]*+)?\"?{re.escape(match[1])}\"?[ \t]*+[\]=.]", text, re.MULTILINE)
-        return text.count("\n", 0, found.start()) + 1 if found else None
-    return 1
+    start, keys = 0, [match[1] for pattern in (_FIELD, _UNKNOWN) if (match := pattern.search(message))]
+    for key in keys:
+        stands = re.compile(rf"^[ \t]*+(?:\[++[ \t]*+)?\"?{re.escape(key)}\"?[ \t]*+[\]=.]", re.MULTILINE)
+        found = stands.search(text, start)
+        if found is None:
+            return text.count("\n", 0, start) + 1 if start else None
+        start = found.start()
+    return text.count("\n", 0, start) + 1

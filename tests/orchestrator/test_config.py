@@ -43,7 +43,7 @@ def test_no_file_is_the_defaults(tmp_path: Path) -> None:
         ("[orchestrator\n", "opsroom.toml: line 1: not TOML: "),
         ("[orchestrator]\nbase = \n", "opsroom.toml: line 2: not TOML: "),
         ("[orchestrator]\nmax_workers = 0\n", "opsroom.toml: line 1: Expected `int` >= 1"),
-        ("\n[orchestrator]\nmax_worker = 1\n", "opsroom.toml: line 2: Object contains unknown field `max_worker`"),
+        ("\n[orchestrator]\nmax_worker = 1\n", "opsroom.toml: line 3: Object contains unknown field `max_worker`"),
         ("[orchestrator]\n[extras]\n", "opsroom.toml: line 2: unknown key 'extras'"),
         ("\nextras = 1\n", "opsroom.toml: line 2: unknown key 'extras'"),
         ("[agents.a]\ncommand = []\n", "opsroom.toml: line 1: agents.a: command is empty"),
