@@ -193,7 +193,6 @@ def half_made(story: Story) -> Path:
     kept.mkdir(parents=True)
     (kept / "locked").write_text("initializing")
     (kept / "gitdir").write_text(f"{story.state.worktree('0001')}/.git\n")
-    (kept / "gitdir").write_text(f"{story.state.worktree('0001')}/.git\n")
     (kept / "HEAD").write_text(f"{'0' * 40}\n")
     (kept / "commondir").touch()
     listed = subprocess.run(["git", "worktree", "list"], cwd=story.repository, capture_output=True, check=False)
@@ -206,8 +205,14 @@ def test_what_an_addition_left_that_was_killed_is_in_nobodys_way(story: Story) -
     assert prepare(story) == story.git("rev-parse", "main")
 
 
-def test_while_a_worktree_is_added_elsewhere_git_is_asked_again(story: Story) -> None:
+@pytest.mark.parametrize("moment", ["added", "removed"])
+def test_while_a_worktree_comes_or_goes_elsewhere_git_is_asked_again(story: Story, moment: str) -> None:
     kept = half_made(story)
+    if moment == "removed":
+        (kept / "HEAD").write_text("ref: refs/heads/main\n")
+        (kept / "commondir").write_text("gone/..\n")
+        listed = subprocess.run(["git", "worktree", "list"], cwd=story.repository, capture_output=True, check=False)
+        assert b"Invalid path" in listed.stderr
     timer = threading.Timer(0.2, shutil.rmtree, args=(kept,))
     timer.start()
     assert Git(story.repository).checkout_of("main") == story.repository
