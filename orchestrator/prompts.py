@@ -43,7 +43,7 @@ def build(
     if earlier:
         parts.append(f"## The attempt before this one\n{earlier}\n")
     if checkpoint.strip():
-        parts.append(f"## Your last checkpoint\n{_cut(checkpoint, 'checkpoint.md').rstrip()}\n")
+        parts.append(f"## Your last checkpoint\n{_cut(checkpoint, 'worker/checkpoint.md').rstrip()}\n")
     if answers:
         lines = [f"Q: {_line(question.body)}\nA: {_line(answer.body)}" for question, answer in answers]
         parts.append("## Answers\n" + "\n".join(lines) + "\n")

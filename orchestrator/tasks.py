@@ -33,7 +33,7 @@ def create(state: StateDir, events: Events, task_id: str, task: Task, spec: str)
         files.create(state.root, folder.task, encode(task))
         files.create(state.root, folder.spec, spec.encode("utf-8", "replace"))
         files.create(state.root, folder.status, encode(status))
-        for name in (folder.inbox_done, folder.outbox, folder.captures, folder.attempts):
+        for name in (folder.inbox_done, folder.outbox, folder.worker, folder.captures, folder.attempts):
             files.make_folder(state.root, name)
         os.rename(made, state.task(task_id).root)  # fails on a folder that is not empty
     except OSError:

@@ -226,7 +226,7 @@ class FleetReader:
     def _read_task(self, name: str, below: str) -> None:
         parts = self._tasks.setdefault(name, _TaskParts(TaskView(name)))
         path = f"tasks/{name}/{below}" if below else f"tasks/{name}"
-        if below in ("", "inbox", "inbox/done", "outbox", "captures", "attempts"):
+        if below in ("", "inbox", "inbox/done", "outbox", "captures", "attempts", "worker"):
             self._folder(path, parts.faults)
             return
         head, *rest = below.split("/")
@@ -234,7 +234,7 @@ class FleetReader:
             parts.view = replace(parts.view, task=self._record(Task, path, parts.faults))
         elif below == "status.toml":
             parts.view = replace(parts.view, status=self._record(Status, path, parts.faults))
-        elif below == "result.toml":
+        elif below == "worker/result.toml":
             parts.view = replace(parts.view, result=self._record(Result, path, parts.faults, optional=True))
         elif head == "outbox" and len(rest) == 1:
             self._message(path, parts.outbox, parts.faults)
@@ -247,7 +247,7 @@ class FleetReader:
         elif head == "attempts" and _NUMBER.fullmatch(rest[0]):
             self._read_attempt(name, parts, int(rest[0]), rest[1:])
         if (
-            below in ("checkpoint.md", "result.toml")
+            below in ("worker/checkpoint.md", "worker/result.toml")
             or (head in ("outbox", "captures") and len(rest) == 1)
             or (head == "attempts" and rest[1:] in (["stdout.log"], ["stderr.log"]))
         ):

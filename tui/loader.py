@@ -18,7 +18,7 @@ from tui.text import line
 __all__ = ["Loaded", "Loader"]
 
 _PATHS = {
-    "Checkpoint": ("checkpoint.md",),
+    "Checkpoint": ("worker",),
     "Outbox": ("outbox", "inbox"),
     "Log": ("attempts",),
     "Captures": ("captures",),

@@ -104,7 +104,7 @@ class Worker:
         """The line of the checkpoint that an earlier attempt left, which says where it was."""
         folder = self._job.task_dir
         try:
-            text = (folder / "checkpoint.md").read_text("utf-8", "replace") if folder else ""
+            text = (folder / "worker" / "checkpoint.md").read_text("utf-8", "replace") if folder else ""
         except OSError:
             return ""
         found = (line for line in text.splitlines() if line.startswith("**Where I am:**"))

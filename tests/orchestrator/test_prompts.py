@@ -39,7 +39,7 @@ def test_what_is_too_long_is_cut_and_says_where_the_whole_is() -> None:
     text = build(spec="x" * 100_000, checkpoint="y" * 100_000, unread=[message("z" * 100_000)])
     assert len(text) < 4 * prompts.PART
     assert "… cut here; the whole is in spec.md" in text
-    assert "… cut here; the whole is in checkpoint.md" in text
+    assert "… cut here; the whole is in worker/checkpoint.md" in text
 
 
 def test_of_many_messages_the_first_that_fit_are_told() -> None:

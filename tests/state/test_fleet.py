@@ -217,7 +217,7 @@ def test_a_folder_that_is_no_number_is_no_attempt(fleet: Following, name: str) -
     ("path", "heard"),
     [
         ("outbox/a.md", True),
-        ("checkpoint.md", True),
+        ("worker/checkpoint.md", True),
         ("captures/1.png", True),
         ("attempts/1/stdout.log", True),
         ("attempts/1/stderr.log", True),

@@ -27,13 +27,13 @@ FILES: dict[str, Callable[[], bytes]] = {
     "campaigns/c/runs/1.toml": writing.campaign_run,
     "campaigns/c/runs/2.toml": writing.campaign_run,
     "tasks/a/captures/1.png": writing.status,
-    "tasks/a/checkpoint.md": writing.status,
+    "tasks/a/worker/checkpoint.md": writing.status,
 }
 for _task in TASKS:
     FILES |= {
         f"{_task}/task.toml": writing.task,
         f"{_task}/status.toml": writing.status,
-        f"{_task}/result.toml": writing.result,
+        f"{_task}/worker/result.toml": writing.result,
         f"{_task}/outbox/q.md": lambda: writing.message("question"),
         f"{_task}/outbox/k.md": lambda: writing.message("ack", of="m.md"),
         f"{_task}/inbox/m.md": lambda: writing.message("answer", reply_to="q.md"),

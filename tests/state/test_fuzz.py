@@ -21,8 +21,8 @@ from tests.state import writing
 TASK: dict[str, Callable[[], bytes]] = {
     "task.toml": writing.task,
     "status.toml": writing.status,
-    "result.toml": writing.result,
-    "checkpoint.md": writing.task,
+    "worker/result.toml": writing.result,
+    "worker/checkpoint.md": writing.task,
     "outbox/20261121T101502.123456Z-3f0a-question.md": lambda: writing.message("question", "which?"),
     "inbox/20261121T101502.123456Z-3f0b-answer.md": lambda: writing.message("answer", "this"),
     "inbox/done/20261121T101502.123456Z-3f0c-message.md": lambda: writing.message("message", "go on"),

@@ -119,7 +119,8 @@ def test_started_again_it_goes_on_with_the_answer_of_its_prompt(repository: Path
     recorder.will_say("ask", "", status=3)
     Run(repository, ASKING, recorder)
     asked = recorder.arguments("ask")[0][0]
-    (repository / "checkpoint.md").write_text(recorder.texts("checkpoint")[-1])
+    (repository / "worker").mkdir()
+    (repository / "worker" / "checkpoint.md").write_text(recorder.texts("checkpoint")[-1])
 
     run = Run(repository, ASKING, recorder, f"do it\n\n## Answers\nQ: {asked}\nA: import it as TV\n", attempt=2)
 
