@@ -19,11 +19,11 @@ from orchestrator.config import Agent
 from orchestrator.git import GitError
 from state import commands, event_log, files, messages
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
-from state.fleet import TaskView
 from state.layout import AttemptDir, StateDir
 from state.messages import Message
 from state.model import CHECKING, Check, Launch, Metric
 from state.times import utc_now
+from state.views import TaskView
 
 __all__ = ["AGAIN", "Envelope", "Left", "Next", "file_messages", "land", "later", "launch", "put_away", "write_wrapper"]
 

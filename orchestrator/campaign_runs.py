@@ -17,9 +17,9 @@ from orchestrator.git import Git, GitError
 from state import files
 from state.campaign_file import BLOCKING, CampaignFile
 from state.errors import BadFile
-from state.fleet import CampaignView, Fleet, TaskView
 from state.layout import StateDir
 from state.model import Run, Task, decode, encode
+from state.views import CampaignView, Fleet, TaskView
 
 __all__ = ["Begun", "CampaignRuns"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from state import event_log
 from state.errors import BadFile, CannotWrite
-from state.fleet import TaskView
 from state.layout import StateDir
 from state.times import rfc3339
+from state.views import TaskView
 
 __all__ = ["Events"]
 

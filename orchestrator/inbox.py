@@ -15,10 +15,10 @@ from orchestrator.events import Events
 from state import commands, files, messages
 from state.campaign_file import CampaignFile
 from state.errors import CannotWrite, OpsroomError, Refused
-from state.fleet import Fleet, TaskView
 from state.layout import StateDir
 from state.messages import Message
 from state.model import CHECKING, FINAL, Command, Outcome, Run, Task, encode
+from state.views import Fleet, TaskView
 
 __all__ = ["Inbox", "Obeyed"]
 

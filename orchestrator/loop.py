@@ -23,11 +23,12 @@ from orchestrator.git import Git
 from orchestrator.inbox import Inbox
 from orchestrator.troubles import Troubles
 from state import files, messages
-from state.fleet import FleetReader, TaskView
+from state.fleet import FleetReader
 from state.layout import StateDir
 from state.lease import Holding
 from state.model import CHECKING, FINAL, LIVE
 from state.times import utc_now
+from state.views import TaskView
 from state.watch import Watcher
 
 __all__ = ["Orchestrator"]

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from state.fleet import TaskView
 from state.messages import Message
 from state.model import CHECKING, FINAL, LIVE
+from state.views import TaskView
 
 __all__ = [
     "Answer",

@@ -21,10 +21,10 @@ from orchestrator import attempts
 from orchestrator.supervisor import start_ticks
 from state import commands, event_log, files
 from state.errors import BadFile, Fault
-from state.fleet import CampaignView, TaskView
 from state.layout import StateDir
 from state.model import Attempt, Command, Outcome, decode
 from state.times import utc_now
+from state.views import CampaignView, TaskView
 
 T = TypeVar("T")
 DEADLINE = 90.0

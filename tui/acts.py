@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from state.commands import outcome_path
-from state.fleet import CampaignView, TaskView
 from state.model import CHECKING, FINAL, LIVE, Outcome
+from state.views import CampaignView, TaskView
 from tui.text import Cell, Line, line
 
 __all__ = ["Act", "Acts", "act_line", "campaign_verb", "pause_verb", "refusal"]

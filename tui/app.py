@@ -15,10 +15,10 @@ from textual.message import Message
 from state import commands
 from state import lease as leases
 from state.errors import OpsroomError
-from state.fleet import TaskView
 from state.layout import StateDir
 from state.model import Outcome
 from state.times import utc_now
+from state.views import TaskView
 from tui import post, theme
 from tui.acts import Act, Acts, act_line
 from tui.attention import Entry

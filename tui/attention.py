@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from state.errors import Fault
-from state.fleet import CampaignView, Fleet, TaskView
 from state.messages import Message
+from state.views import CampaignView, Fleet, TaskView
 
 __all__ = ["HALTED", "Entry", "campaign_key", "entries", "task_key"]
 

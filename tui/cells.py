@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from state.fleet import CampaignView, TaskView
 from state.model import FINAL
 from state.times import age
+from state.views import CampaignView, TaskView
 from tui.attention import HALTED
 from tui.rows import Row
 from tui.text import Cell, Line, cut, cut_path, line, pad, width

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from state.fleet import TaskView
 from state.messages import Message, posted_at
 from state.model import Outcome
 from state.times import age
+from state.views import TaskView
 from tui.text import Cell, Line, block, line
 
 __all__ = ["Outcomes", "describe", "fate"]

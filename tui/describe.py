@@ -6,9 +6,9 @@ from itertools import islice
 
 from state.campaign_file import CampaignFile
 from state.errors import Fault
-from state.fleet import CampaignView, Fleet, TaskView
 from state.model import Exit, Status, Task
 from state.times import age
+from state.views import CampaignView, Fleet, TaskView
 from tui.attention import HALTED
 from tui.cells import bar, state_tone
 from tui.quiet import silence

@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from state.fleet import Change, Fleet, FleetReader
+from state.fleet import FleetReader
 from state.layout import StateDir
+from state.views import Change, Fleet
 from state.watch import Watcher
 from tui.summary import Summary, summarise
 

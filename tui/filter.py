@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from state.fleet import TaskView
+from state.views import TaskView
 
 __all__ = ["Filter", "parse"]
 

@@ -8,8 +8,8 @@ from textual.message import Message
 from textual.widget import Widget
 
 from state.errors import BadName
-from state.fleet import TaskView
 from state.layout import StateDir
+from state.views import TaskView
 from tui import loads, pictures
 from tui.loads import LogTail
 from tui.rows import Row

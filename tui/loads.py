@@ -6,9 +6,9 @@ from typing import NamedTuple
 from state import commands, event_log, files
 from state.errors import BadFile
 from state.event_log import Place
-from state.fleet import TaskView
 from state.layout import StateDir
 from state.model import Outcome
+from state.views import TaskView
 from tui.text import Line, block, line
 
 __all__ = ["LogTail", "Tailed", "campaign_text", "outcomes", "task_text"]

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from state.fleet import TaskView
 from state.model import LIVE
+from state.views import TaskView
 
 __all__ = ["SILENCE", "Habits", "silence"]
 

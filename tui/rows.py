@@ -3,8 +3,8 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from state.fleet import CampaignView, Fleet, TaskView
 from state.model import CHECKING, FINAL, LIVE
+from state.views import CampaignView, Fleet, TaskView
 from tui.attention import campaign_key, task_key
 from tui.filter import Filter
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from state import lease as leases
-from state.fleet import Fleet, TaskView
 from state.model import CHECKING, LIVE, Lease
 from state.times import age
+from state.views import Fleet, TaskView
 from tui import attention
 from tui.text import Cell, Line, cut, line, pad, width
 

@@ -12,11 +12,12 @@ import click
 from opsroom.finding import state_dir
 from state import event_log, files, lease
 from state.errors import BadFile, NotThere
-from state.fleet import CampaignView, Fleet, FleetReader, TaskView
+from state.fleet import FleetReader
 from state.layout import StateDir
 from state.sanitize import clean_line
 from state.scan import Scan
 from state.times import age, rfc3339, utc_now
+from state.views import CampaignView, Fleet, TaskView
 
 __all__ = ["log", "read_fleet", "status"]
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestrator.schedule import Facts, Limits
-from state.fleet import TaskView
 from state.messages import Message
 from state.model import Exit, Result, Status, Task
+from state.views import TaskView
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 QUESTION = "20261121T110000.000000Z-0000-question.md"

@@ -6,8 +6,8 @@ import pytest
 
 from orchestrator import schedule
 from orchestrator.schedule import Answer, Decision, End, Facts, Land, Launch, Limits, Move, PutAway, backoff, decide
-from state.fleet import TaskView
 from state.messages import Message
+from state.views import TaskView
 from tests.orchestrator.snapshots import NOW, QUESTION, answer, ended, facts, question, result
 
 SOON = NOW + timedelta(seconds=5)

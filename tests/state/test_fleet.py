@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from state.errors import Fault
-from state.fleet import Change, FleetReader, TaskView
+from state.fleet import FleetReader
 from state.layout import StateDir
 from state.scan import Scan
+from state.views import Change, TaskView
 from tests.state import writing
 from tests.state.writing import put
 

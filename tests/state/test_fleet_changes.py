@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.fleet import Fleet, FleetReader
+from state.fleet import FleetReader
 from state.layout import StateDir
 from state.scan import Scan
+from state.views import Fleet
 from tests.state import writing
 
 TASKS = ["tasks/a", "tasks/b", "tasks/not a name"]

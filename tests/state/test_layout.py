@@ -15,7 +15,8 @@ from state.layout import StateDir, check_name, find
 
 PUBLIC = {
     "errors": {"BadFile", "BadName", "CannotWrite", "Fault", "NotThere", "OpsroomError", "Refused", "Unavailable"},
-    "fleet": {"CampaignView", "Change", "Fleet", "FleetReader", "TaskView"},
+    "fleet": {"FleetReader"},
+    "views": {"CampaignView", "Change", "Fleet", "TaskView"},
     "lease": {"Holding", "alive", "read"},
     "sanitize": {"clean_block", "clean_line"},
     "watch": {"Batch", "Watcher", "network_file_system"},

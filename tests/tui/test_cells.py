@@ -5,8 +5,8 @@ from rich.cells import cell_len
 
 from state.campaign_file import CampaignFile
 from state.errors import Fault
-from state.fleet import CampaignView, TaskView
 from state.model import STATES, Status, Task
+from state.views import CampaignView, TaskView
 from tests.tui.builder import NOW
 from tui.cells import GLYPHS, bar, row_cells
 from tui.rows import Row

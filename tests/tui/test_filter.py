@@ -1,7 +1,7 @@
 import pytest
 
-from state.fleet import TaskView
 from state.model import Status, Task
+from state.views import TaskView
 from tests.tui.builder import NOW
 from tui.filter import parse
 

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
-from state.fleet import TaskView
 from state.model import Status
+from state.views import TaskView
 from tests.tui.builder import NOW, ago
 from tui.quiet import Habits
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from state.fleet import Fleet, FleetReader, TaskView
+from state.fleet import FleetReader
 from state.model import Status, Task
+from state.views import Fleet, TaskView
 from tests.tui.builder import NOW, typing_imports
 from tui.filter import Filter, parse
 from tui.rows import build, moved

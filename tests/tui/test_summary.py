@@ -3,8 +3,8 @@ from datetime import timedelta
 import pytest
 from rich.cells import cell_len
 
-from state.fleet import Fleet, TaskView
 from state.model import Lease, Status, Task
+from state.views import Fleet, TaskView
 from tests.tui.builder import NOW, ago
 from tui.attention import Entry
 from tui.summary import Summary, orchestrator, summarise, top_line, uptime

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
-from state.fleet import TaskView
+from state.views import TaskView
 from tui import post
 from tui.acts import campaign_verb, pause_verb, refusal
 from tui.attention import Entry

@@ -6,8 +6,8 @@ from datetime import datetime
 from textual.screen import Screen
 from textual.timer import Timer
 
-from state.fleet import Fleet, TaskView
 from state.layout import StateDir
+from state.views import Fleet, TaskView
 from tui import conversation, describe
 from tui.loader import Loaded, Loader
 from tui.loads import Tailed

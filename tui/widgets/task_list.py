@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from state.fleet import TaskView
+from state.views import TaskView
 from tui.cells import row_cells
 from tui.keymap import bindings
 from tui.rows import Row
