@@ -133,6 +133,8 @@ class StateDir(_Folder):
     inbox_done = property(lambda self: self.root / "inbox" / "done")
     lease = property(lambda self: self.root / "orchestrator" / "lease.toml")
     lease_lock = property(lambda self: self.root / "orchestrator" / "lease.lock")
+    machine = property(lambda self: self.root / "orchestrator" / "machine.toml")
+    holds = property(lambda self: self.root / "orchestrator" / "holds.toml")
     events = property(lambda self: self.root / "orchestrator" / "events.jsonl")
     log = property(lambda self: self.root / "orchestrator" / "up.log")
     journal = property(lambda self: self.root / "journal.jsonl")

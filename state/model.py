@@ -123,6 +123,8 @@ class Launch(Record):
     environment: dict[str, str]
     seconds: float
     grace: float
+    sandbox: str = ""
+    """What the attempt runs in: `bubblewrap`, `none`."""
 
 
 class Attempt(Record):
@@ -135,6 +137,8 @@ class Attempt(Record):
     host: str
     started: Time
     child: Count = 0
+    sandbox: str = ""
+    """What the attempt runs in, as `launch.toml` said; '' where nobody says."""
 
 
 class Exit(Record):
@@ -166,6 +170,10 @@ class Lease(Record):
     max_workers: Count = 0
     ended: Time | None = None
     why: str = ""
+    sandbox: str = ""
+    """What attempts run in: `bubblewrap`, `none`; '' where nobody says."""
+    sandbox_why: str = ""
+    """Why it is less than what was asked for; '' if it is not."""
 
 
 class Command(Record):
@@ -285,12 +293,22 @@ def decode_table(kind: type[R], table: dict[str, Any], text: str, path: str) -> 
         record = msgspec.convert(_sorted_out(kind, table), kind)
     except msgspec.ValidationError as error:
         raise BadFile(Fault(path, _line_of(str(error), text), str(error)[:300])) from None
-    for name in kind.__struct_fields__:
-        value = getattr(record, name)
-        if isinstance(value, datetime) and not 1 < value.year < 9999:  # no other time zone could be worked out
-            reason = f"the year {value.year} is out of range - at `$.{name}`"
-            raise BadFile(Fault(path, _line_of(reason, text), reason))
+    if reason := _no_time(record):
+        raise BadFile(Fault(path, _line_of(reason, text), reason))
     return record
+
+
+def _no_time(record: Record, where: str = "$") -> str:
+    """What is wrong with a time in `record`, or in one within it: of some years none other could be worked out."""
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if isinstance(value, datetime) and not 1 < value.year < 9999:
+            return f"the year {value.year} is out of range - at `{where}.{name}`"
+        for index, inner in enumerate(value if isinstance(value, list) else [value]):
+            at = f"{where}.{name}[{index}]" if isinstance(value, list) else f"{where}.{name}"
+            if isinstance(inner, Record) and (reason := _no_time(inner, at)):
+                return reason
+    return ""
 
 
 def _too_deep(value: Any) -> bool:

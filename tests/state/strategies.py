@@ -5,8 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from state import model
+from state import machine, model
 from state.messages import Message
+from state.usage import Usage
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 """Anything that UTF-8 can carry, control characters and line ends of all kinds among it."""
@@ -35,6 +36,16 @@ extra = st.dictionaries(text.map(lambda name: f"x-{name}"), values, max_size=3)
 
 checks = st.builds(model.Check, name=text, command=st.lists(text, max_size=3), extra=extra)
 metrics = st.builds(model.Metric, name=text, command=st.lists(text, max_size=3), goal=st.floats(-9e9, 9e9), extra=extra)
+workers = st.builds(
+    machine.Worker, task=text, attempt=counts, cpu_percent=st.floats(0, 1e6), memory_mib=counts, extra=extra
+)
+holds = st.builds(
+    machine.Hold, kind=text, why=text, since=times, agent=text, until=st.none() | times, failures=counts, extra=extra
+)
+
+usages = st.builds(
+    Usage, attempts=counts, seconds=st.floats(0, 9e9), tokens=counts, dollars=st.floats(0, 9e9), extra=extra
+)
 
 records: dict[str, st.SearchStrategy[Any]] = {
     "task": st.builds(model.Task, title=text, created=times, parent=text, index=counts, cause=text, extra=extra),
@@ -46,7 +57,7 @@ records: dict[str, st.SearchStrategy[Any]] = {
         attempt=counts,
         why=text,
         not_before=st.none() | times,
-        usage=st.dictionaries(text, values, max_size=3),
+        usage=usages,
         extra=extra,
     ),
     "result": st.builds(model.Result, outcome=text, at=times, commits=st.lists(text, max_size=3), extra=extra),
@@ -63,6 +74,21 @@ records: dict[str, st.SearchStrategy[Any]] = {
         checks=st.lists(checks, max_size=2),
         extra=extra,
     ),
+    "machine": st.builds(
+        machine.Machine,
+        at=times,
+        every=st.floats(0, 1e6),
+        host=text,
+        cores=counts,
+        load=st.floats(0, 1e6),
+        memory_total_mib=counts,
+        memory_free_mib=counts,
+        disk_total_mib=counts,
+        disk_free_mib=counts,
+        workers=st.lists(workers, max_size=2),
+        extra=extra,
+    ),
+    "holds": st.builds(machine.Holds, holds=st.lists(holds, max_size=2), extra=extra),
 }
 
 bodies = st.lists(

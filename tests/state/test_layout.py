@@ -17,6 +17,7 @@ PUBLIC = {
     "errors": {"BadFile", "BadName", "CannotWrite", "Fault", "NotThere", "OpsroomError", "Refused", "Unavailable"},
     "fleet": {"FleetReader"},
     "views": {"CampaignView", "Change", "Fleet", "TaskView"},
+    "machine": {"BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "stale"},
     "lease": {"Holding", "alive", "read"},
     "sanitize": {"clean_block", "clean_line"},
     "watch": {"Batch", "Watcher", "network_file_system"},

@@ -1,0 +1,77 @@
+"""What the orchestrator says of the machine it runs on, and why it launches nothing for now.
+
+`orchestrator/machine.toml` is a sample of what is left and of what each worker takes; `orchestrator/holds.toml` has
+what keeps new attempts from being launched. Memory and disk are counted in MiB.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from state.model import Count, Record, Time
+
+__all__ = ["BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "stale"]
+
+PROVIDER, MACHINE, BUDGET = "provider", "machine", "budget"
+"""The kinds of a hold. The first two go by themselves; a budget that is spent needs a person."""
+
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+
+
+class Worker(Record):
+    """What the processes of one attempt take together: the worker and all that it started."""
+
+    task: str
+    attempt: Count
+    cpu_percent: Amount = 0.0
+    """Of one core, since the sample before; 200 is two cores."""
+    memory_mib: Count = 0
+    processes: Count = 0
+
+
+class Machine(Record):
+    """`orchestrator/machine.toml`: what the machine has, what is left of it, and what each worker takes."""
+
+    at: Time
+    every: Amount
+    """Seconds until the next sample."""
+    host: str
+    cores: Count
+    load: Amount
+    """Processes that ran or wanted to, on average over the last minute."""
+    memory_total_mib: Count
+    memory_free_mib: Count
+    """What could be had without swapping."""
+    disk_total_mib: Count
+    disk_free_mib: Count
+    """Of the file system that holds the worktrees."""
+    workers: list[Worker] = []
+
+
+class Hold(Record):
+    """One reason why no new attempt is launched, of one agent or of any. What runs goes on."""
+
+    kind: str
+    """`provider`, `machine` or `budget`. Another word is shown as it stands."""
+    why: str
+    """One sentence."""
+    since: Time
+    agent: str = ""
+    """Whose attempts are not launched; '' for all."""
+    until: Time | None = None
+    """When it ends by itself, where that is known."""
+    failures: Count = 0
+    """Failures in a row that led to it."""
+
+
+class Holds(Record):
+    """`orchestrator/holds.toml`: every hold there is. No file, or none in it: nothing is held."""
+
+    holds: list[Hold] = []
+
+
+def stale(machine: Machine, now: datetime) -> bool:
+    """Whether `machine` is older than three samples, so that nobody should trust its figures."""
+    # a sample from the future is of a clock that was set back, and as old as it is far away
+    return abs((now - machine.at).total_seconds()) > 3 * max(machine.every, 1.0)
