@@ -20,7 +20,7 @@ from state.campaign_file import CampaignFile
 from state.errors import BadFile, BadName, Fault
 from state.layout import WATCHED, StateDir, check_name
 from state.messages import Message
-from state.model import Attempt, Campaign, Exit, Lease, Record, Result, Run, Status, Task, decode
+from state.model import Attempt, Campaign, Exit, Lease, Record, Result, Run, Spent, Status, Task, decode
 from state.views import CampaignView, Change, Fleet, TaskView
 
 __all__ = ["FleetReader"]
@@ -130,6 +130,8 @@ class FleetReader:
             parts.view = replace(parts.view, status=self._record(Status, path, parts.faults))
         elif below == "worker/result.toml":
             parts.view = replace(parts.view, result=self._record(Result, path, parts.faults, optional=True))
+        elif below == "worker/usage.toml":
+            parts.view = replace(parts.view, spent=self._record(Spent, path, parts.faults, optional=True))
         elif head == "outbox" and len(rest) == 1:
             self._message(path, parts.outbox, parts.faults)
         elif head == "inbox" and len(rest) == 1:

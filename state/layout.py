@@ -90,6 +90,7 @@ class TaskDir(_Folder):
     inbox_done = property(lambda self: self.root / "inbox" / "done")
     outbox = property(lambda self: self.root / "outbox")
     result = property(lambda self: self.root / "worker" / "result.toml")
+    spent = property(lambda self: self.root / "worker" / "usage.toml")
     captures = property(lambda self: self.root / "captures")
     attempts = property(lambda self: self.root / "attempts")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from state.model import Count, Record, Time
+from state.record import Count, Record, Time
 
 __all__ = ["BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "stale"]
 

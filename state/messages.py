@@ -14,7 +14,7 @@ from typing import Any
 from state import commands, files
 from state.errors import BadFile, CannotWrite, Fault
 from state.layout import StateDir, TaskDir, check_name
-from state.model import Record, Time, decode, encode
+from state.record import Record, Time, decode, encode
 from state.times import parse_stamp, stamp, utc_now
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "unread",
 ]
 
-KINDS = ("question", "note", "stop", "handoff", "ack", "answer", "message")
+KINDS = ("question", "note", "stop", "unavailable", "handoff", "ack", "answer", "message")
 LIMIT = 256 * 1024
 """Bytes that one message may have."""
 _FENCE = re.compile(r"^\+\+\+\r?(?:\n|\Z)", re.MULTILINE)
@@ -52,6 +52,8 @@ class Message(Record):
     deadline: Time | None = None
     default: str = ""
     """What counts as the answer once `deadline` has passed."""
+    until: Time | None = None
+    """With `unavailable`: when what the worker needs is there again, as far as it was told."""
     reply_to: str = ""
     """With an answer: the question's name."""
     of: str = ""

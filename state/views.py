@@ -9,7 +9,7 @@ from datetime import datetime
 from state.campaign_file import CampaignFile
 from state.errors import Fault
 from state.messages import Message
-from state.model import NEEDS_HUMAN, Attempt, Campaign, Exit, Lease, Result, Run, Status, Task
+from state.model import NEEDS_HUMAN, Attempt, Campaign, Exit, Lease, Result, Run, Spent, Status, Task
 
 __all__ = ["CampaignView", "Change", "Fleet", "TaskView"]
 
@@ -22,6 +22,8 @@ class TaskView:
     task: Task | None = None
     status: Status | None = None
     result: Result | None = None
+    spent: Spent | None = None
+    """What the worker says that its attempt has used."""
     outbox: tuple[Message, ...] = ()
     """From the worker, oldest first, acknowledgements left out."""
     acknowledged: frozenset[str] = frozenset()

@@ -8,6 +8,7 @@ from state.campaign_file import CampaignFile
 from state.errors import Fault
 from state.model import Exit, Status, Task
 from state.times import age
+from state.usage import Usage
 from state.views import CampaignView, Fleet, TaskView
 from tui.attention import HALTED
 from tui.cells import bar, state_tone
@@ -81,8 +82,8 @@ def describe_task(view: TaskView, fleet: Fleet, now: datetime, quiet: bool) -> l
         lines.append(_field("agent", (about, ""), (f", made {_ago(task.created, now)}", "muted")))
     if status:
         lines += _work(view, status, now)
-        if status.usage:
-            lines.append(_field("usage", (usage_text(status.usage), "")))
+        if used := usage_text(status.usage):
+            lines.append(_field("usage", (used, "")))
     if view.heard:
         lines.append(_field("last word", (_ago(view.heard, now), "")))
     lines += _result(view, now)
@@ -139,16 +140,14 @@ def _result(view: TaskView, now: datetime) -> list[Line]:
     return lines
 
 
-def usage_text(usage: dict[str, object]) -> str:
-    """`41,210 tokens · $0.31`: what a worker says it used."""
-    parts = []
-    for key, value in islice(usage.items(), 12):
-        if key == "dollars" and isinstance(value, int | float):
-            parts.append(f"${value:,.2f}")
-        elif isinstance(value, int) and not isinstance(value, bool):
-            parts.append(f"{value:,} {line(key, 40).replace('_', ' ')}")
-        else:
-            parts.append(f"{line(key, 40).replace('_', ' ')} {line(value, 60)}")
+def usage_text(usage: Usage) -> str:
+    """`41,210 tokens · $0.31 · 12m in 2 attempts`: what the ended attempts used."""
+    parts = [f"{usage.tokens:,} tokens"] if usage.tokens else []
+    if usage.dollars:
+        parts.append(f"${usage.dollars:,.2f}")
+    if usage.attempts and usage.seconds:
+        many = "1 attempt" if usage.attempts == 1 else f"{usage.attempts:,} attempts"
+        parts.append(f"{age(usage.seconds)} in {many}")
     return " · ".join(parts)
 
 

@@ -1,6 +1,5 @@
 """The figures of the top line, and the line itself: does anything need me, is it moving, what has it cost."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,10 +68,12 @@ def summarise(fleet: Fleet) -> Summary:
 
 
 def _dollars(view: TaskView) -> float | None:
-    cost = view.status.usage.get("dollars") if view.status else None
-    if isinstance(cost, int | float) and not isinstance(cost, bool) and math.isfinite(cost) and 0 <= cost < 1e9:
-        return float(cost)
-    return None
+    """What the task has cost, its running attempt included; None where nobody tells."""
+    status = view.status
+    if status is None:
+        return None
+    now = view.spent.dollars if view.spent and view.spent.attempt > status.usage.attempts else 0.0
+    return status.usage.dollars + now or None
 
 
 def uptime(seconds: float) -> str:

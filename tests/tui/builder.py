@@ -25,6 +25,7 @@ from state.model import (
     encode,
 )
 from state.times import stamp
+from state.usage import Usage
 
 NOW = datetime(2026, 11, 21, 10, 15, 2, tzinfo=UTC)
 
@@ -190,8 +191,8 @@ def typing_imports(root: Path) -> FleetBuilder:
         fleet.text(fleet.state.task(name).spec, f"# {title}\n\nMake the imports of `{title}` explicit and strict.\n")
         return name
 
-    item(1, "merged", ago(minutes=52), attempt=1, commit="3f0ac41", usage={"tokens": 18_220, "dollars": 0.11})
-    item(2, "merged", ago(minutes=31), attempt=2, commit="9d11b2e", usage={"tokens": 40_911, "dollars": 0.27})
+    item(1, "merged", ago(minutes=52), attempt=1, commit="3f0ac41", usage=Usage(tokens=18_220, dollars=0.11))
+    item(2, "merged", ago(minutes=31), attempt=2, commit="9d11b2e", usage=Usage(tokens=40_911, dollars=0.27))
     asks = item(
         3,
         "waiting",
@@ -199,7 +200,7 @@ def typing_imports(root: Path) -> FleetBuilder:
         attempt=1,
         branch="opsroom/typing-imports-003",
         waiting_on="an answer",
-        usage={"tokens": 41_210, "dollars": 0.31},
+        usage=Usage(tokens=41_210, dollars=0.31),
     )
     fleet.attempt(asks, started=ago(minutes=9))
     fleet.exit(asks, started=ago(minutes=9), ended=ago(minutes=3), max_rss_kib=212_000)
@@ -225,7 +226,7 @@ def typing_imports(root: Path) -> FleetBuilder:
         ago(minutes=2, seconds=12),
         attempt=1,
         branch="opsroom/typing-imports-004",
-        usage={"tokens": 12_804, "dollars": 0.09},
+        usage=Usage(tokens=12_804, dollars=0.09),
     )
     fleet.attempt(working, started=ago(minutes=2, seconds=12))
     fleet.log(

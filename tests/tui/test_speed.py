@@ -6,6 +6,7 @@ from pathlib import Path
 
 from textual.geometry import Region
 
+from state.usage import Usage
 from tests.tui.builder import NOW, FleetBuilder
 from tests.tui.room import Person, opened
 
@@ -39,7 +40,7 @@ async def test_one_changed_task_draws_one_line(tmp_path: Path) -> None:
     async with opened(fleet) as person:
         await person.sees("● 0003")
         drawn = Drawn(person)
-        fleet.status("0003", "running", since=NOW, attempt=2, usage={"tokens": 5})
+        fleet.status("0003", "running", since=NOW, attempt=2, usage=Usage(tokens=5))
         await person.until(lambda: person.app.fleet.snapshot.fleet.tasks["0003"].status.attempt == 2)  # type: ignore[union-attr]
         assert drawn.regions == []  # nothing on its line changed
         fleet.say("0003", "note", "hello")

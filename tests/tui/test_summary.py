@@ -1,9 +1,11 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
 from state.model import Lease, Status, Task
+from state.usage import Usage
 from state.views import Fleet, TaskView
 from tests.tui.builder import NOW, ago
 from tui.attention import Entry
@@ -11,14 +13,14 @@ from tui.summary import Summary, orchestrator, summarise, top_line, uptime
 from tui.text import plain
 
 
-def view(name: str, state: str, **usage: object) -> TaskView:
+def view(name: str, state: str, **usage: Any) -> TaskView:
     task = Task(title=name, created=NOW, base="main")
-    return TaskView(name, task, Status(state=state, since=ago(minutes=10), by="o", usage=usage))
+    return TaskView(name, task, Status(state=state, since=ago(minutes=10), by="o", usage=Usage(**usage)))
 
 
 def test_what_is_counted() -> None:
-    views = [view("a", "running", dollars=1.5), view("b", "verifying", dollars="much"), view("c", "merged", dollars=2)]
-    found = summarise(Fleet(tasks={one.id: one for one in [*views, view("d", "failed", dollars=True)]}))
+    views = [view("a", "running", dollars=1.5), view("b", "verifying"), view("c", "merged", dollars=2)]
+    found = summarise(Fleet(tasks={one.id: one for one in [*views, view("d", "failed")]}))
     assert (found.running, found.failed, found.done, found.total) == (2, 1, 1, 4)
     assert found.dollars == 3.5
     assert found.base == "main"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from state.usage import Usage
 from tests.tui.builder import NOW, FleetBuilder, ago
 from tests.tui.room import opened
 
@@ -45,7 +46,7 @@ def hostile(tmp_path: Path) -> FleetBuilder:
         waiting_on=TEXT,
         branch=TEXT,
         commit=TEXT,
-        usage={TEXT: TEXT, "dollars": "many", "tokens": 5},
+        usage=Usage(tokens=5, extra={TEXT: TEXT}),
     )
     fleet.task("unknown", TEXT, title="[/bad]", parent=TEXT)
     fleet.task("broken", "running")

@@ -1,0 +1,69 @@
+"""What work has used up, and how much it may: seconds, attempts, tokens, dollars.
+
+Part of `state.model`'s records, apart so that whoever counts needs nothing else.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from state.record import Count, Record
+
+__all__ = ["Budget", "Usage", "used_up"]
+
+Amount = Annotated[float, msgspec.Meta(ge=0, lt=1e12)]
+
+
+class Usage(Record):
+    """What attempts have used. In `status.toml` all ended attempts of the task, each counted once."""
+
+    attempts: Count = 0
+    seconds: Amount = 0.0
+    """Time that attempts ran, summed, also where they ran at once."""
+    tokens: Count = 0
+    dollars: Amount = 0.0
+
+    def plus(self, other: "Usage") -> "Usage":
+        """The sum of both; unknown keys stay this one's."""
+        return Usage(
+            attempts=self.attempts + other.attempts,
+            seconds=round(self.seconds + other.seconds, 3),
+            tokens=self.tokens + other.tokens,
+            dollars=round(self.dollars + other.dollars, 6),
+            extra=self.extra,
+        )
+
+    def minus(self, other: "Usage") -> "Usage":
+        """What is left of this when `other` is taken out of it, nothing below zero."""
+        return Usage(
+            attempts=max(0, self.attempts - other.attempts),
+            seconds=round(max(0.0, self.seconds - other.seconds), 3),
+            tokens=max(0, self.tokens - other.tokens),
+            dollars=round(max(0.0, self.dollars - other.dollars), 6),
+            extra=self.extra,
+        )
+
+
+class Budget(Record):
+    """How much may be used. 0 sets no limit."""
+
+    attempts: Count = 0
+    seconds: Amount = 0.0
+    tokens: Count = 0
+    dollars: Amount = 0.0
+
+
+def used_up(usage: Usage, budget: Budget, whose: str, *, before_launch: bool = False) -> str:
+    """Which limit of `whose` budget is reached, in a few words with both figures; '' while none is.
+
+    The last attempt that a budget allows may run to its end: `before_launch` tells that one more is meant.
+    """
+    if budget.dollars and usage.dollars >= budget.dollars:
+        return f"{whose} budget of ${budget.dollars:,.2f} is used up: ${usage.dollars:,.2f}"
+    if budget.tokens and usage.tokens >= budget.tokens:
+        return f"{whose} budget of {budget.tokens:,} tokens is used up: {usage.tokens:,}"
+    if budget.seconds and usage.seconds >= budget.seconds:
+        return f"{whose} budget of {budget.seconds:,.0f} s is used up: {usage.seconds:,.0f} s"
+    if budget.attempts and (usage.attempts > budget.attempts or (before_launch and usage.attempts == budget.attempts)):
+        return f"{whose} budget of {budget.attempts:,} attempts is used up"
+    return ""
