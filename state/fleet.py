@@ -19,6 +19,7 @@ from state import files, messages
 from state.campaign_file import CampaignFile
 from state.errors import BadFile, BadName, Fault
 from state.layout import WATCHED, StateDir, check_name
+from state.machine import Hold, Holds, Machine
 from state.messages import Message
 from state.model import Attempt, Campaign, Exit, Lease, Record, Result, Run, Spent, Status, Task, decode
 from state.views import CampaignView, Change, Fleet, TaskView
@@ -65,6 +66,8 @@ class FleetReader:
         self._commands: set[str] = set()
         self._faults: dict[str, Fault] = {}
         self._lease: Lease | None = None
+        self._machine: Machine | None = None
+        self._holds: tuple[Hold, ...] = ()
 
     def apply(self, paths: frozenset[str]) -> Change:
         """Reads what `paths` name, makes `fleet` the new snapshot and says what differs from the one before."""
@@ -96,6 +99,8 @@ class FleetReader:
             tasks=after_tasks,
             campaigns=after_campaigns,
             lease=self._lease,
+            machine=self._machine,
+            holds=self._holds,
             commands=tuple(sorted(self._commands)),
             faults=tuple(self._faults[path] for path in sorted(self._faults)),
         )
@@ -270,6 +275,11 @@ class FleetReader:
             self._folder(path, self._faults)
         elif path == "orchestrator/lease.toml":
             self._lease = self._record(Lease, path, self._faults, optional=True)
+        elif path == "orchestrator/machine.toml":
+            self._machine = self._record(Machine, path, self._faults, optional=True)
+        elif path == "orchestrator/holds.toml":
+            holds = self._record(Holds, path, self._faults, optional=True)
+            self._holds = tuple(holds.holds) if holds else ()
         elif path.startswith("inbox/") and path.endswith(".toml") and path.count("/") == 1:
             name = path.removeprefix("inbox/")
             (self._commands.add if self._found(path, stat.S_ISREG) else self._commands.discard)(name)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from state.campaign_file import CampaignFile
 from state.errors import Fault
+from state.machine import Hold, Machine
 from state.messages import Message
 from state.model import NEEDS_HUMAN, Attempt, Campaign, Exit, Lease, Result, Run, Spent, Status, Task
 
@@ -108,6 +109,10 @@ class Fleet:
     tasks: dict[str, TaskView] = field(default_factory=dict)
     campaigns: dict[str, CampaignView] = field(default_factory=dict)
     lease: Lease | None = None
+    machine: Machine | None = None
+    """The newest sample of what is left and what each worker takes."""
+    holds: tuple[Hold, ...] = ()
+    """Why no new attempt is launched, of some agent or of any; none: nothing is held."""
     commands: tuple[str, ...] = ()
     """Names of commands that nobody has taken yet."""
     faults: tuple[Fault, ...] = ()

@@ -304,3 +304,35 @@ def test_a_lease_that_cannot_be_read_is_no_lease_and_a_fault(fleet: Following) -
     fleet.look()
     assert fleet.reader.fleet.lease is None
     assert [fault.path for fault in fleet.reader.fleet.faults] == ["orchestrator/lease.toml"]
+
+
+def test_what_is_left_of_the_machine_is_shown(fleet: Following) -> None:
+    fleet.put("orchestrator/machine.toml", writing.machine(memory_free_mib=412))
+    assert fleet.look().other
+    machine = fleet.reader.fleet.machine
+    assert machine and (machine.memory_free_mib, machine.workers[0].task) == (412, "t1")
+
+
+def test_holds_are_shown_until_they_are_gone(fleet: Following) -> None:
+    fleet.put("orchestrator/holds.toml", writing.holds("rate limit", "overload"))
+    assert fleet.look().other
+    assert [hold.why for hold in fleet.reader.fleet.holds] == ["rate limit", "overload"]
+    fleet.put("orchestrator/holds.toml", writing.holds())
+    fleet.look()
+    assert fleet.reader.fleet.holds == ()
+    fleet.put("orchestrator/holds.toml", writing.holds("rate limit"))
+    fleet.look()
+    fleet.state.holds.unlink()
+    fleet.look()
+    assert fleet.reader.fleet.holds == ()
+
+
+@pytest.mark.parametrize("name", ["machine", "holds"])
+def test_a_word_on_the_machine_that_cannot_be_read_is_none_and_a_fault(fleet: Following, name: str) -> None:
+    fleet.put("orchestrator/machine.toml", writing.machine())
+    fleet.put("orchestrator/holds.toml", writing.holds("rate limit"))
+    fleet.look()
+    fleet.put(f"orchestrator/{name}.toml", b"?")
+    fleet.look()
+    assert not getattr(fleet.reader.fleet, name)
+    assert [fault.path for fault in fleet.reader.fleet.faults] == [f"orchestrator/{name}.toml"]

@@ -111,6 +111,8 @@ class Chaos:
         for path, make in CAMPAIGN.items():
             self.write(self.root / "campaigns/c" / path, make())
         self.write(self.root / "orchestrator/lease.toml", writing.lease())
+        self.write(self.root / "orchestrator/machine.toml", writing.machine())
+        self.write(self.root / "orchestrator/holds.toml", writing.holds("rate limit"))
         self.write(self.root / "inbox/a.toml", writing.status())
 
     def disturb(self) -> None:

@@ -57,6 +57,20 @@ def lease(pid: int = 7) -> bytes:
     return f'pid = {pid}\nhost = "h"\nstarted = {NOW}\nbeat = {NOW}\n{padding()}'.encode()
 
 
+def machine(memory_free_mib: int = 900, every: float = 5.0) -> bytes:
+    """An orchestrator's machine.toml, with one worker, of task t1."""
+    left = f"memory_total_mib = 8000\nmemory_free_mib = {memory_free_mib}\ndisk_total_mib = 9000\ndisk_free_mib = 90"
+    worker = '[[workers]]\ntask = "t1"\nattempt = 1\ncpu_percent = 50.0\nmemory_mib = 20\nprocesses = 2'
+    head = f'at = {NOW}\nevery = {every}\nhost = "h"\ncores = 2\nload = 0.5'
+    return f"{head}\n{left}\n{worker}\n{padding()}".encode()
+
+
+def holds(*whys: str) -> bytes:
+    """An orchestrator's holds.toml, with one hold for each of `whys`."""
+    held = "".join(f'[[holds]]\nkind = "provider"\nagent = "x"\nwhy = "{why}"\nsince = {NOW}\n' for why in whys)
+    return f"{held}{padding()}".encode()
+
+
 def campaign() -> bytes:
     """A campaign.toml."""
     return f'agent = "x"\n{padding()}'.encode()
