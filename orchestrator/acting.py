@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestrator import attempts, merge_queue, prompts, tasks, worktrees
 from orchestrator.config import Agent
+from orchestrator.failures import CHECKS
 from orchestrator.git import GitError
 from state import commands, event_log, files, messages
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
@@ -47,11 +48,17 @@ class Next:
     start: str | None = None
     checks: list[str] | None = None
     metric: str | None = None
+    failure: str = ""
 
     def changes(self, now: datetime) -> dict[str, Any]:
         """The fields of the status that change with the move."""
         later = None if self.wait_seconds is None else now + timedelta(seconds=self.wait_seconds)
-        found: dict[str, Any] = {"why": self.why, "waiting_on": self.waiting_on, "not_before": later}
+        found: dict[str, Any] = {
+            "why": self.why,
+            "waiting_on": self.waiting_on,
+            "not_before": later,
+            "failure": self.failure,
+        }
         for name in ("commit", "start", "checks", "metric"):
             if (value := getattr(self, name)) is not None:
                 found[name] = value
@@ -129,6 +136,8 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
             environment=environment,
             seconds=agent.seconds,
             grace=agent.grace,
+            silence=agent.silence,
+            signs=[str(path) for path in (folder.outbox, folder.worker, folder.captures)],
         ),
         text.encode("utf-8", "replace"),
     )
@@ -195,7 +204,7 @@ def land(
         case "blocked":
             return later("merging", CHECKING, landing.why)
         case _:
-            return Next("failed", CHECKING, why=landing.why, checks=passed)
+            return Next("failed", CHECKING, why=landing.why, checks=passed, failure=CHECKS)
 
 
 def _clear(state: StateDir, task: str, number: int) -> None:
@@ -223,7 +232,8 @@ def put_away(state: StateDir, view: TaskView) -> Left | None:
     base = view.task.base if view.task else ""
     message = f"{view.title}\n\nKept as the worker left it.\n\nOpsroom-Task: {view.id}"
     try:
-        worktrees.put_away(state.repository, state.worktree(view.id), view.id, number, base, message)
+        landed = merge_queue.landed_from(state.task(view.id).attempt(number).root) if view.state == "merged" else ""
+        worktrees.put_away(state.repository, state.worktree(view.id), view.id, number, base, message, landed)
     except OpsroomError as error:
         return Left(str(error))
     return None

@@ -16,7 +16,7 @@ from state.errors import BadFile, CannotWrite
 from state.layout import AttemptDir
 from state.model import Attempt, Launch, decode, encode
 
-__all__ = ["end", "is_alive", "reap", "start", "sweep"]
+__all__ = ["end", "is_alive", "reap", "running_seconds", "start", "sweep"]
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 SWEEPS = 50
@@ -86,14 +86,23 @@ def is_alive(attempt: AttemptDir) -> bool:
         os.close(lock)
 
 
-def end(root: Path, attempt: AttemptDir, grace: float) -> None:
+def running_seconds(run: Attempt | None) -> float:
+    """For how long the attempt has run, by a clock that nobody sets; 0 where that is not known."""
+    if run is None or not run.supervisor_start:
+        return 0.0
+    since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return max(0.0, since_boot - run.supervisor_start / os.sysconf("SC_CLK_TCK"))
+
+
+def end(root: Path, attempt: AttemptDir, grace: float, reason: str = "cancelled", why: str = "") -> None:
     """Asks the supervisor to end the attempt: TERM, `grace` seconds (at most the configured ones), KILL.
 
-    Safe to call again, and for an attempt that has ended.
+    `reason` and `why` go into its exit record. Safe to call again, and for an attempt that has ended.
     """
     if not is_alive(attempt):
         return
-    files.replace(root, attempt.cancel, f"{grace:g}".encode())
+    asked = "\n".join([f"{grace:g}", reason, " ".join(why.split())[:400], ""])
+    files.replace(root, attempt.cancel, asked.encode("utf-8", "replace"))
     try:
         run = decode(Attempt, files.read_text(root, attempt.run), str(attempt.run))
     except BadFile:

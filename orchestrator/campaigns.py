@@ -8,7 +8,7 @@ that line is mended by looking at both.
 from dataclasses import dataclass
 
 from state.campaign_file import BLOCKING, Item
-from state.model import FINAL, Run
+from state.model import CHECKING, FINAL, LIVE, Run
 from state.views import CampaignView, TaskView
 
 __all__ = ["Begin", "Decision", "Halt", "Launch", "Record", "branch_of", "plan", "spec_of", "task_of"]
@@ -84,8 +84,11 @@ def spec_of(view: CampaignView, item: Item) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plan(view: CampaignView, tasks: dict[str, TaskView], busy: bool) -> list[Decision]:
-    """What to do now for one campaign. `busy` says that its run is being begun at this moment."""
+def plan(view: CampaignView, tasks: dict[str, TaskView], busy: bool, spent: str = "") -> list[Decision]:
+    """What to do now for one campaign.
+
+    `busy` says that its run is being begun at this moment, `spent` which limit of its budget is reached.
+    """
     file, envelope = view.file, view.envelope
     if file is None or envelope is None:
         return []
@@ -103,6 +106,10 @@ def plan(view: CampaignView, tasks: dict[str, TaskView], busy: bool) -> list[Dec
         return []  # STATUS was set by hand; `campaign-start` makes the run
     if not run.branch:
         return [] if busy else [Begin(view.name, number)]
+    if spent:
+        names = (task_of(view.name, item.index) for item in file.queue)
+        running = any(tasks[name].state in LIVE | CHECKING for name in names if name in tasks)
+        return [] if running else [Halt(view.name, number, "budget_exhausted", spent)]
     return _launches(view, tasks, number, run)
 
 

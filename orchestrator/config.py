@@ -10,6 +10,7 @@ import msgspec
 from state import files
 from state.errors import BadFile, Fault
 from state.model import Check, Record, decode
+from state.usage import Budget
 
 __all__ = ["FILE", "Agent", "Checks", "Config", "Limits", "load"]
 
@@ -26,6 +27,15 @@ class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     backoff_seconds: Seconds = 5.0
     """Before the second attempt; doubled before each further one."""
     backoff_limit: Seconds = 300.0
+    min_free_memory_mib: Annotated[int, msgspec.Meta(ge=0)] = 512
+    """MiB of memory that must be free for an attempt to be launched; 0 launches however little there is."""
+    min_free_disk_mib: Annotated[int, msgspec.Meta(ge=0)] = 1024
+    """The same of the file system that holds the worktrees."""
+    hold_seconds: Seconds = 30.0
+    """For how long an agent is held whose provider fails without saying for how long; doubled with each trial."""
+    hold_limit: Seconds = 1800.0
+    hold_longest: Seconds = 86_400.0
+    """The longest time that is believed when a provider states one."""
 
 
 class Agent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -38,6 +48,22 @@ class Agent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How long one attempt may take."""
     grace: Seconds = 10.0
     """Between TERM and KILL."""
+    silence: Annotated[float, msgspec.Meta(ge=0, le=30 * 86_400)] = 0.0
+    """Seconds without a sign of life (output, message, checkpoint, picture) that end an attempt; 0 sets no limit."""
+    tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """What one attempt may use, as far as it is told; 0 sets no limit."""
+    dollars: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+class Limit(Budget, forbid_unknown_fields=True):
+    """A budget in which a key that is not known is an error, for it would limit nothing."""
+
+
+class Budgets(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[budgets.task]` and `[budgets.fleet]`: what one task, and all there is in this directory, may use."""
+
+    task: Limit = msgspec.field(default_factory=Limit)
+    fleet: Limit = msgspec.field(default_factory=Limit)
 
 
 class Checks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +84,7 @@ class Config(Record):
     orchestrator: Limits = msgspec.field(default_factory=Limits)
     agents: dict[str, Agent] = {}
     checks: Checks = msgspec.field(default_factory=Checks)
+    budgets: Budgets = msgspec.field(default_factory=Budgets)
 
 
 def load(folder: Path) -> Config:
@@ -70,7 +97,7 @@ def load(folder: Path) -> Config:
     if config.extra:
         key = next(iter(config.extra))
         fault = Fault(FILE, _line_of(text, key), f"unknown key {key!r}")
-        raise BadFile(fault, todo="known: orchestrator, agents, checks")
+        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets")
     for name, agent in config.agents.items():
         if not agent.command or not agent.command[0]:
             raise BadFile(Fault(FILE, _line_of(text, "agents", name), f"agents.{name}: command is empty"))

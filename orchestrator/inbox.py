@@ -16,6 +16,7 @@ from state import commands, files, messages
 from state.campaign_file import CampaignFile
 from state.errors import CannotWrite, OpsroomError, Refused
 from state.layout import StateDir
+from state.machine import PROVIDER
 from state.messages import Message
 from state.model import CHECKING, FINAL, Command, Outcome, Run, Task, encode
 from state.views import Fleet, TaskView
@@ -35,6 +36,8 @@ class Obeyed:
     shutdown: bool = False
     grace: dict[str, float] | None = None
     """Seconds that the attempt of a task gets before it is killed, where the command said so."""
+    release: str | None = None
+    """The agent whose hold ends, '' for every agent's."""
 
 
 class Inbox:
@@ -104,12 +107,21 @@ class Inbox:
                 return "", self._start_campaign(name, command, fleet, now)
             case "campaign-pause":
                 return "", self._pause_campaign(command, fleet)
+            case "release":
+                return "", self._release(command, fleet)
             case "shutdown":
                 if command.at < self._started:
                     raise Refused("it was sent before this orchestrator started")
                 return "", Obeyed(shutdown=True)
             case _:
                 raise Refused(f"this orchestrator does not know the command {command.verb[:40]!r}")
+
+    def _release(self, command: Command, fleet: Fleet) -> Obeyed:
+        held = {hold.agent for hold in fleet.holds if hold.kind == PROVIDER}
+        if not held or command.agent not in ("", *held):
+            names = ", ".join(sorted(held)) or "none"
+            raise Refused(f"nothing holds {command.agent or 'any agent'} (held by their providers: {names})")
+        return Obeyed(release=command.agent)
 
     def _find(self, command: Command, fleet: Fleet) -> TaskView:
         view = fleet.tasks.get(command.task)

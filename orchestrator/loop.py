@@ -13,14 +13,20 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
+
 from orchestrator import acting, attempts, campaigns, schedule, tasks, worktrees
 from orchestrator.acting import Left, Next
 from orchestrator.acts import Acts, Done, Heard
 from orchestrator.campaign_runs import Begun, CampaignRuns
 from orchestrator.config import Agent, Config
 from orchestrator.events import Events
+from orchestrator.failures import PROVIDER
+from orchestrator.gate import Gate
 from orchestrator.git import Git
 from orchestrator.inbox import Inbox
+from orchestrator.living import Living
+from orchestrator.machine import Sampling, shortage
 from orchestrator.troubles import Troubles
 from state import files, messages
 from state.fleet import FleetReader
@@ -28,6 +34,7 @@ from state.layout import StateDir
 from state.lease import Holding
 from state.model import CHECKING, FINAL, LIVE
 from state.times import utc_now
+from state.usage import Budget
 from state.views import TaskView
 from state.watch import Watcher
 
@@ -65,15 +72,13 @@ class Orchestrator:
         self._campaigns = CampaignRuns(state, config, self._events)
         self._heard: Heard = queue.SimpleQueue()
         self._acts = Acts(self._heard, config.orchestrator.max_workers + 2)
-        self._alive: set[str] = set()
+        self._living = Living(state)
+        self._sampling = Sampling(state)
+        self._gate = Gate(state, config, self._events)
         self._open: set[str] = set()
         """Tasks that may still need something done."""
         self._left: set[str] = set()
         """Ended tasks whose worktree has to stay."""
-        self._grace: dict[str, float] = {}
-        """Seconds that a command gives the attempt of a task before it is killed."""
-        self._asked: dict[str, float] = {}
-        """Tasks whose attempt was asked to end, with the grace that it was given."""
         self._troubles = Troubles(self._events)
         self._stops = 0
         self._idle_since: datetime | None = None
@@ -93,7 +98,8 @@ class Orchestrator:
         Raises `Unavailable` if another orchestrator holds the lease.
         """
         self.state.create()
-        with Holding(self.state, max_workers=self.config.orchestrator.max_workers) as lease:
+        limits, budget = self.config.orchestrator, self.config.budgets.fleet
+        with Holding(self.state, max_workers=limits.max_workers, budget=budget) as lease:
             watcher = Watcher(self.state)
             listening = threading.Thread(target=self._listen, args=(watcher,), name="watch", daemon=True)
             self._events.tell("up", pid=lease.lease.pid, host=lease.lease.host)
@@ -160,9 +166,10 @@ class Orchestrator:
     def _apply(self, paths: frozenset[str]) -> None:
         for task in self._reader.apply(paths).tasks:
             view = self._reader.fleet.tasks.get(task)
+            self._gate.note(task, view)
             if view is None:
                 self._open.discard(task)
-                self._alive.discard(task)
+                self._living.forget(task)
                 continue
             if task not in self._open:
                 self._look(view)  # an attempt may live that an earlier orchestrator started
@@ -171,7 +178,7 @@ class Orchestrator:
     def _sort(self, view: TaskView) -> None:
         """Takes the task up among the open ones, or drops it from them."""
         told = not (view.inbox and view.state in acting.OVER)
-        over = view.state in FINAL and view.id not in self._alive and told and not self._has_worktree(view.id)
+        over = view.state in FINAL and view.id not in self._living and told and not self._has_worktree(view.id)
         (self._open.discard if over else self._open.add)(view.id)
 
     def _has_worktree(self, task: str) -> bool:
@@ -193,15 +200,17 @@ class Orchestrator:
         """Does what there is to do now; whether nothing is left that will go on without a person."""
         attempts.reap()
         self._events.flush()
-        for task in list(self._alive):
+        for task in self._living.tasks:
             view = self._reader.fleet.tasks.get(task)
             if view is not None:
                 self._look(view)
         now = self._clock()
         with self._troubles.trying("inbox"):
             for name in self._inbox.next():
-                obeyed = self._inbox.obey(name, self._reader.fleet, self._alive, now)
-                self._grace |= obeyed.grace or {}
+                obeyed = self._inbox.obey(name, self._reader.fleet, self._living.tasks, now)
+                self._living.hurry(obeyed.grace or {})
+                if obeyed.release is not None:
+                    self._gate.release(obeyed.release)
                 self._apply(obeyed.paths)
                 if obeyed.shutdown:
                     self.stop("shutdown was asked for")
@@ -210,6 +219,10 @@ class Orchestrator:
             self._apply(frozenset().union(*map(tasks.paths_of, tasks.names(self.state))))
         for task in list(self._open):
             self._file_messages(task)
+            self._count(task)
+        self._gate.look(self._reader.fleet, self._living.seconds(self._reader.fleet.tasks), self._shortage(now), now)
+        with self._troubles.trying("holds"):
+            self._gate.write()
         decisions = schedule.decide(self._facts(), now, self.config.orchestrator.max_workers)
         for decision in decisions:
             with self._troubles.trying(decision.task):
@@ -218,7 +231,7 @@ class Orchestrator:
         for name in list(self._reader.fleet.campaigns):
             with self._troubles.trying(f"campaign {name}"):
                 planned += self._plan(name, now)
-        busy = bool(decisions or planned or self._acts.busy or self._alive)
+        busy = bool(decisions or planned or self._acts.busy or self._living)
         active = busy or self._waits()
         if active:
             self._idle_since = None
@@ -244,10 +257,11 @@ class Orchestrator:
             facts.append(
                 schedule.Facts(
                     view=view,
-                    alive=task in self._alive,
+                    alive=task in self._living,
                     busy=task in self._acts.busy,
                     limits=schedule.Limits(agent.max_attempts, limits.backoff_seconds, limits.backoff_limit),
                     worktree=view.state in FINAL and self._has_worktree(task),
+                    gate=self._gate.for_task(view, self._budget_of(view)),
                 )
             )
         return facts
@@ -260,14 +274,30 @@ class Orchestrator:
 
     def _look(self, view: TaskView) -> None:
         """Notices that an attempt lives, or that it has ended, and then reads what it left before it did."""
-        number = view.status.attempt if view.status else 0
-        if number and attempts.is_alive(self.state.task(view.id).attempt(number)):
-            self._alive.add(view.id)
-        elif view.id in self._alive:
-            self._alive.discard(view.id)
-            self._grace.pop(view.id, None)
-            self._asked.pop(view.id, None)
+        if self._living.look(view):
             self._reread(view.id)
+
+    def _shortage(self, now: datetime) -> str:
+        """What the machine is short of by its newest sample; takes the next one if it is due."""
+        with self._troubles.trying("machine"):
+            self._sampling.turn(now, self._living.processes(self._reader.fleet.tasks))
+        machine = self._sampling.machine
+        return shortage(machine, self.config.orchestrator) if machine else ""
+
+    def _budget_of(self, view: TaskView) -> Budget | None:
+        campaign = self._reader.fleet.campaigns.get(view.campaign)
+        return campaign.envelope.budgets if campaign and campaign.envelope else None
+
+    def _count(self, task: str) -> None:
+        """Adds what the newest attempt has used to its task's usage, once it has ended."""
+        view = self._reader.fleet.tasks.get(task)
+        if view is None or view.status is None or task in self._living or task in self._acts.busy:
+            return
+        if view.status.attempt <= view.status.counted or view.status.attempt not in view.attempts:
+            return
+        self._reread(task)
+        with self._troubles.trying(task):
+            self._apply(tasks.count(self.state, self._reader.fleet.tasks[task]))
 
     def _reread(self, task: str) -> None:
         """Reads all that a task's worker may have written, ahead of the watcher."""
@@ -296,6 +326,7 @@ class Orchestrator:
             return
         match decision:
             case schedule.Move():
+                self._judge(view, decision)
                 failures = {} if decision.failures is None else {"failures": decision.failures}
                 self._move(
                     view,
@@ -304,6 +335,7 @@ class Orchestrator:
                     why=decision.why,
                     waiting_on=decision.waiting_on,
                     not_before=decision.not_before,
+                    failure=decision.failure,
                     **failures,
                 )
             case schedule.Answer(question=question):
@@ -312,11 +344,7 @@ class Orchestrator:
                 self._reread(view.id)
             case schedule.End():
                 agent = self.config.agents.get(view.task.agent if view.task else "", MISSING)
-                grace = self._grace.get(view.id, agent.grace)
-                number = view.status.attempt if view.status else 0
-                if grace < self._asked.get(view.id, float("inf")):  # once, or again with less patience
-                    attempts.end(self.state.root, self.state.task(view.id).attempt(number), grace)
-                    self._asked[view.id] = grace
+                self._living.end(view, agent.grace, decision.over)
             case schedule.Launch():
                 self._launch(view, now)
             case schedule.Land():
@@ -324,12 +352,23 @@ class Orchestrator:
             case schedule.PutAway():
                 self._acts.submit(view.id, functools.partial(acting.put_away, self.state, view))
 
+    def _judge(self, view: TaskView, decision: schedule.Move) -> None:
+        """Holds the agent whose provider failed, or ends the hold, before the task moves on."""
+        if view.exit is None or view.task is None or view.state not in LIVE:
+            return
+        if decision.failure == PROVIDER:
+            self._gate.failed(view.task.agent, decision.why, view.exit.started, decision.until)
+            self._gate.write()
+        elif view.exit.reason == "exited":
+            self._gate.worked(view.task.agent, view.exit.started)
+
     def _launch(self, view: TaskView, now: datetime) -> None:
         agent = self.config.agents.get(view.task.agent if view.task else "")
         if agent is None:
             name = view.task.agent if view.task else ""
             self._move(view, now, "failed", why=f"there is no agent {name!r} in opsroom.toml")
             return
+        agent = msgspec.structs.replace(agent, seconds=self._gate.seconds_for(view, agent, self._budget_of(view)))
         number = max(view.status.attempt if view.status else 0, *view.attempts, 0) + 1
         earlier = view.status.why if view.status and view.status.why != schedule.ANSWERED else ""
         branch = worktrees.attempt_branch(view.id, number)
@@ -350,7 +389,8 @@ class Orchestrator:
         done: list[campaigns.Decision] = []
         while (view := self._reader.fleet.campaigns.get(name)) is not None:
             fleet = self._reader.fleet
-            decision = next(iter(campaigns.plan(view, fleet.tasks, key in self._acts.busy)), None)
+            spent = self._gate.campaign_spent(name, view.envelope.budgets) if view.envelope else ""
+            decision = next(iter(campaigns.plan(view, fleet.tasks, key in self._acts.busy, spent)), None)
             if decision is None or decision in done:
                 break
             done.append(decision)

@@ -4,10 +4,14 @@ The loop takes a snapshot, asks `decide`, and carries out what it is told. Every
 know is in the snapshot, so each rule can be read here and tried without a machine.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from orchestrator import failures
+from orchestrator.failures import Failure
+from orchestrator.holds import FREE, Pass
 from state.messages import Message
 from state.model import CHECKING, FINAL, LIVE
 from state.views import TaskView
@@ -49,6 +53,8 @@ class Facts:
     limits: Limits
     worktree: bool = False
     """It has a worktree that may be put away once the task has ended."""
+    gate: Pass = FREE
+    """What budgets and holds say of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,10 @@ class Move:
     waiting_on: str = ""
     failures: int | None = None
     not_before: datetime | None = None
+    failure: str = ""
+    """Whose failure it was, where it was one: `agent`, `checks`, `provider` or `machine`."""
+    until: datetime | None = None
+    """Until when a provider said that it would fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +98,10 @@ class Land:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """End the attempt: the task is in a state in which nothing may run."""
+    """End the attempt: the task is in a state in which nothing may run, or `over` says which budget is used up."""
 
     task: str
+    over: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +124,17 @@ def decide(tasks: Iterable[Facts], now: datetime, max_workers: int) -> list[Deci
     decisions: list[Decision] = []
     everyone = list(tasks)
     slots = max_workers - sum(facts.alive or (facts.busy and facts.view.state in LIVE) for facts in everyone)
+    at_work = Counter(_agent(facts) for facts in everyone if facts.alive or (facts.busy and facts.view.state in LIVE))
     landing = {_base(facts) for facts in everyone if facts.busy and facts.view.state in CHECKING}
     for facts in everyone:
         if facts.busy or facts.view.status is None or facts.view.task is None:
             continue
         decision = _for_one(facts, now)
         if isinstance(decision, Launch):
-            if slots <= 0:
+            if slots <= 0 or (facts.gate.trial and at_work[_agent(facts)]):
                 continue
             slots -= 1
+            at_work[_agent(facts)] += 1
         elif isinstance(decision, Land):
             if decision.base in landing:
                 continue  # one at a time onto each branch
@@ -157,7 +170,9 @@ def _for_one(facts: Facts, now: datetime) -> Decision | None:
             return End(facts.view.id)
         if waits := [question for question in facts.view.questions if question.blocking]:
             return Move(facts.view.id, "waiting", why=PARKED, waiting_on=waits[0].name)
-        return Launch(facts.view.id) if due else None
+        if facts.gate.spent:
+            return Move(facts.view.id, "failed", why=facts.gate.spent, failure=failures.BUDGET)
+        return Launch(facts.view.id) if due and not facts.gate.held else None
     if facts.alive or not due:
         return None
     if state in CHECKING:
@@ -172,6 +187,8 @@ def _while_open(facts: Facts, now: datetime) -> Decision | None:
         if question.default and question.deadline and now >= question.deadline:
             return Answer(view.id, question)
     questions = [question for question in view.questions if question.blocking]
+    if facts.alive and facts.gate.over:
+        return End(view.id, over=facts.gate.over)
     if facts.alive:
         if questions and view.state == "running":
             return Move(view.id, "waiting", waiting_on=questions[0].name)
@@ -200,21 +217,20 @@ def _ended(facts: Facts, now: datetime, questions: list[Message]) -> Decision:
     ended = view.exit
     if view.state == "starting" and attempt not in view.attempts:
         return Move(view.id, "queued", why=f"attempt {attempt} was never started")
-    if ended is None:
-        return _again(facts, now, f"the supervisor of attempt {attempt} is gone and left no exit record")
     result = view.result if view.result and view.result.attempt in (attempt, 0) else None
-    if ended.reason == "timeout":
-        limit = (ended.ended - ended.started).total_seconds()
-        return _again(facts, now, f"attempt {attempt} ran out of time after {limit:.0f} s")
-    if ended.reason == "exec_failed":
-        return Move(view.id, "failed", why=f"cannot start the agent: {ended.error[:300]}")
-    if ended.reason == "cancelled":
-        return _again(facts, now, f"attempt {attempt} was ended from outside")
-    if ended.status != 0:
-        how = f"signal {-ended.status}" if ended.status is not None and ended.status < 0 else f"status {ended.status}"
-        return _again(facts, now, f"attempt {attempt} exited with {how}")
-    if result is not None and result.outcome != "success":
-        return Move(view.id, "failed", why=_sentence(result.summary) or f"the worker says: {result.outcome}")
+    if ended is not None and ended.reason == "exec_failed":
+        return Move(view.id, "failed", why=f"cannot start the agent: {ended.error[:300]}", failure=failures.AGENT)
+    if ended is not None and ended.reason == "budget":  # where it is the task's own it is not launched again
+        return Move(view.id, "queued", why=ended.why or "its budget is used up", failure=failures.BUDGET)
+    succeeded = result is not None and result.outcome == "success"
+    failure = failures.of_attempt(attempt, ended, own, succeeded, facts.gate.shortage)
+    if failure is not None and not failure.counts:
+        return Move(view.id, "queued", why=failure.why, failure=failure.whose, until=failure.until)
+    if failure is not None:
+        return _again(facts, now, failure)
+    if result is not None and not succeeded:
+        why = _sentence(result.summary) or f"the worker says: {result.outcome}"
+        return Move(view.id, "failed", why=why, failure=failures.AGENT)
     if any(question.attempt == attempt and question.blocking for question in own if question.kind == "question"):
         left = _answered_after(view, attempt)
         if left and result is None:
@@ -230,14 +246,18 @@ def _answered_after(view: TaskView, attempt: int) -> bool:
     return any(reply.reply_to not in seen for reply in replies)
 
 
-def _again(facts: Facts, now: datetime, why: str) -> Move:
-    view = facts.view
-    failures = (view.status.failures if view.status else 0) + 1
-    if failures >= facts.limits.max_attempts:
-        times = "once" if failures == 1 else f"{failures} times in a row"
-        return Move(view.id, "failed", why=f"{why}; failed {times}", failures=failures)
-    wait = timedelta(seconds=backoff(failures, facts.limits))
-    return Move(view.id, "retrying", why=why, failures=failures, not_before=now + wait)
+def _again(facts: Facts, now: datetime, failure: Failure) -> Move:
+    view, why, whose = facts.view, failure.why, failure.whose
+    count = (view.status.failures if view.status else 0) + 1
+    if count >= facts.limits.max_attempts:
+        times = "once" if count == 1 else f"{count} times in a row"
+        return Move(view.id, "failed", why=f"{why}; failed {times}", failures=count, failure=whose)
+    wait = timedelta(seconds=backoff(count, facts.limits))
+    return Move(view.id, "retrying", why=why, failures=count, not_before=now + wait, failure=whose)
+
+
+def _agent(facts: Facts) -> str:
+    return facts.view.task.agent if facts.view.task else ""
 
 
 def _base(facts: Facts) -> str:

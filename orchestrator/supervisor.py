@@ -6,7 +6,9 @@ It lives in a session of its own and needs nobody: the orchestrator may die and 
 - DIR/lock is held for as long as this process lives (FD is the open lock, handed over by the starter), so that
   nobody ever has to guess from a pid.
 - DIR/run.toml says which processes these are, DIR/stdout.log and DIR/stderr.log take the output directly.
-- DIR/cancel ends the attempt: TERM, a grace, KILL. Its content is the grace in seconds.
+- DIR/cancel ends the attempt: TERM, a grace, KILL. Its lines: the grace in seconds, then perhaps the reason for the
+  exit record (`cancelled` unless it is given) and a sentence why.
+- An attempt that gives no sign of life for too long, by its output or by what it writes elsewhere, is ended, too.
 - DIR/exit.toml is written last, whole: the status, why it ended, what it used.
 
 What the worker leaves behind is re-parented to this process (a child subreaper) and ended with it.
@@ -79,8 +81,13 @@ class Supervisor:
         self.environment: dict[str, str] = launch["environment"]
         self.seconds = float(launch["seconds"])
         self.grace = float(launch["grace"])
+        self.silence = float(launch.get("silence", 0))
+        self.signs: list[str] = ["stdout.log", "stderr.log", *launch.get("signs", [])]
+        self.seen: list[tuple[int, int]] = []
+        self.heard = self.begun = time.monotonic()
+        self.why = ""
         self.started = now()
-        self.deadline = time.monotonic() + self.seconds
+        self.deadline = self.begun + self.seconds
         self.kill_at: float | None = None
         self.reason = ""
         self.status: int | None = None
@@ -119,6 +126,8 @@ class Supervisor:
             "ended": now(),
             "status": os.waitstatus_to_exitcode(self.status),
             "error": error or None,
+            "why": self.why or None,
+            "seconds": round(time.monotonic() - self.begun, 3),
             "max_rss_kib": use.ru_maxrss,
             "user_seconds": use.ru_utime,
             "system_seconds": use.ru_stime,
@@ -168,6 +177,8 @@ class Supervisor:
                 self._end("timeout")
             elif os.path.exists("cancel"):
                 self._end("cancelled")
+            elif self.silence and self._silent(moment):
+                self._end("silent")
         elif self.kill_at is not None and moment >= self.kill_at:
             self._signal(signal.SIGKILL)
         wake = self.deadline if not self.reason else (self.kill_at or moment)
@@ -180,17 +191,38 @@ class Supervisor:
         if not self._reap() and self.status is None:  # no child and no status: somebody else took it
             self.status, self.reason = 255 << 8, self.reason or "status_lost"
 
+    def _silent(self, moment: float) -> bool:
+        """Whether there was no sign of life for too long. Changes count, not times: a clock may be set."""
+        seen = []
+        for path in self.signs:
+            with contextlib.suppress(OSError):
+                found = os.stat(path, follow_symlinks=False)
+                seen.append((found.st_mtime_ns, found.st_size))
+        if seen != self.seen:
+            self.seen, self.heard = seen, moment
+        return moment - self.heard >= self.silence
+
     def _end(self, reason: str) -> None:
         self.reason = reason
-        grace = self._asked_grace() if reason == "cancelled" else self.grace
+        grace = self.grace
+        if reason == "cancelled":
+            grace = self._asked_grace()
+            self.reason, self.why = self._asked_why()
         self._signal(signal.SIGTERM if grace > 0 else signal.SIGKILL)
         self.kill_at = time.monotonic() + grace
 
     def _asked_grace(self) -> float:
         """The grace that DIR/cancel asks for, at most the configured one."""
-        with contextlib.suppress(OSError, ValueError), open("cancel", encoding="ascii") as file:
-            return min(self.grace, max(0.0, float(file.read(32))))
+        with contextlib.suppress(OSError, ValueError), open("cancel", encoding="utf-8") as file:
+            return min(self.grace, max(0.0, float(file.readline(32))))
         return self.grace
+
+    def _asked_why(self) -> tuple[str, str]:
+        """The reason and the sentence that DIR/cancel gives."""
+        with contextlib.suppress(OSError, ValueError), open("cancel", encoding="utf-8") as file:
+            _, reason, why = (file.readline(1000).strip() for _ in range(3))
+            return reason or "cancelled", why
+        return "cancelled", ""
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(OSError):

@@ -8,13 +8,15 @@ from typing import Any
 
 import msgspec
 
+from orchestrator.budgets import of_running
 from orchestrator.events import Events
 from state import files
 from state.errors import CannotWrite
 from state.layout import StateDir, TaskDir
 from state.model import Status, Task, encode
+from state.views import TaskView
 
-__all__ = ["BY", "create", "leftovers", "move", "names", "next_id", "paths_of"]
+__all__ = ["BY", "count", "create", "leftovers", "move", "names", "next_id", "paths_of"]
 
 BY = "orchestrator"
 
@@ -65,9 +67,9 @@ def move(
 ) -> Status:
     """Writes the task's next status and the event that tells of it; returns the status.
 
-    `why` and `waiting_on` are those of the new state alone; every other field stays unless it is in `changes`.
+    `why`, `waiting_on` and `failure` are those of the new state alone; every other field stays unless `changes` has it.
     """
-    fresh: dict[str, Any] = {"state": to, "by": BY, "why": "", "waiting_on": "", "not_before": None}
+    fresh: dict[str, Any] = {"state": to, "by": BY, "why": "", "waiting_on": "", "not_before": None, "failure": ""}
     if before is None or before.state != to:
         fresh["since"] = now
     fresh |= changes
@@ -86,6 +88,24 @@ def move(
             why=status.why or status.waiting_on,
         )
     return status
+
+
+def count(state: StateDir, view: TaskView) -> frozenset[str]:
+    """Adds what the newest attempt of a task, which has ended, used to its usage; the paths that changed.
+
+    One write says both that it is counted and how much it was, so no crash makes it count twice.
+    """
+    assert view.status is not None  # noqa: S101 - only readable tasks are counted
+    seconds = 0.0
+    if view.exit is not None:
+        seconds = view.exit.seconds or (view.exit.ended - view.exit.started).total_seconds()
+    elif view.run is not None and view.heard is not None:  # its supervisor was killed: until its last word
+        seconds = (view.heard - view.run.started).total_seconds()
+    usage = view.status.usage.plus(of_running(view, max(0.0, seconds)))
+    status = msgspec.structs.replace(view.status, usage=usage, counted=view.status.attempt)
+    path = state.task(view.id).status
+    files.replace(state.root, path, encode(status))
+    return frozenset({state.relative(path)})
 
 
 def leftovers(state: StateDir) -> None:

@@ -14,6 +14,7 @@ from state.errors import BadFile, CannotWrite, Unavailable
 from state.layout import StateDir
 from state.model import Lease, decode, encode
 from state.times import age, utc_now
+from state.usage import Budget
 
 __all__ = ["Holding", "alive", "read"]
 
@@ -37,7 +38,9 @@ class Holding:
     Entering and leaving raise `CannotWrite` where the disk does not let them.
     """
 
-    def __init__(self, state: StateDir, *, max_workers: int = 0, every: float = 5.0) -> None:
+    def __init__(
+        self, state: StateDir, *, max_workers: int = 0, every: float = 5.0, budget: Budget | None = None
+    ) -> None:
         from filelock import FileLock
 
         self._state = state
@@ -50,6 +53,7 @@ class Holding:
             beat=now,
             every=every,
             max_workers=max_workers,
+            budget=budget or Budget(),
         )
 
     def __enter__(self) -> Self:

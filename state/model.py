@@ -19,6 +19,7 @@ __all__ = [
     "Check",
     "Command",
     "Exit",
+    "Holder",
     "Launch",
     "Lease",
     "Metric",
@@ -29,6 +30,7 @@ __all__ = [
     "Spent",
     "Status",
     "Task",
+    "Ticket",
     "decode",
     "decode_text",
     "encode",
@@ -89,6 +91,8 @@ class Status(Record):
     """The last command that moved the task."""
     usage: Usage = msgspec.field(default_factory=Usage)
     """What the task's attempts have used, those that have ended."""
+    counted: Count = 0
+    """The newest attempt that is in `usage`."""
     failure: str = ""
     """With `failed`, `retrying` and `queued`: whose the last failure was: `agent`, `checks`, `provider`, `machine`."""
 
@@ -174,12 +178,41 @@ class Lease(Record):
     every: float = 5.0
     """Seconds between two beats."""
     max_workers: Count = 0
+    budget: Budget = msgspec.field(default_factory=Budget)
+    """What all attempts in this directory may use together."""
     ended: Time | None = None
     why: str = ""
     sandbox: str = ""
     """What attempts run in: `bubblewrap`, `none`; '' where nobody says."""
     sandbox_why: str = ""
     """Why it is less than what was asked for; '' if it is not."""
+
+
+class Ticket(Record):
+    """`locks/<name>/tickets/*.toml`: who waits for a lock. It counts while its writer holds the file's own flock."""
+
+    since: Time
+    task: str = ""
+    attempt: Count = 0
+    what: str = ""
+    """The command line, or what else the lock is wanted for."""
+    pid: Count = 0
+    """As its own PID namespace numbers it: for a person to read, not to find a process by."""
+    host: str = ""
+
+    @property
+    def label(self) -> str:
+        """What to call it in a few words: the task, else what it does, else the process."""
+        return self.task or self.what or f"pid {self.pid}"
+
+
+class Holder(Ticket):
+    """`locks/<name>/holder.toml`: who has a lock. It counts as a ticket does."""
+
+    token: str = ""
+    """What a child of the holder shows to be let in without waiting."""
+    waited: float = 0.0
+    """Seconds from its ticket to the lock."""
 
 
 class Command(Record):

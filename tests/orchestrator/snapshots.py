@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orchestrator.holds import FREE
 from orchestrator.schedule import Facts, Limits
 from state.messages import Message
 from state.model import Exit, Result, Status, Task
@@ -16,7 +17,7 @@ def view(state: str = "queued", task: str = "0001", **parts: Any) -> TaskView:
     """A task in `state`; keys of a status go there, every other one into the view."""
     words: dict[str, Any] = {"attempt": 1} | {k: parts.pop(k) for k in list(parts) if k in Status.__struct_fields__}
     status = Status(state=state, since=NOW, by="orchestrator", **words)
-    identity = Task(title="t", created=NOW, agent="a", base="main")
+    identity = Task(title="t", created=NOW, agent=parts.pop("agent", "a"), base="main")
     values: dict[str, Any] = {"id": task, "task": identity, "status": status, "attempts": (1,)} | parts
     return TaskView(**values)
 
@@ -26,12 +27,13 @@ def facts(
 ) -> Facts:
     """The facts on such a task."""
     limits = parts.pop("limits", Limits(max_attempts=3, backoff_seconds=5.0, backoff_limit=300.0))
-    return Facts(view(state, **parts), alive, busy, limits, worktree)
+    gate = parts.pop("gate", FREE)
+    return Facts(view(state, **parts), alive, busy, limits, worktree, gate)
 
 
-def ended(reason: str = "exited", status: int | None = 0, error: str = "") -> Exit:
+def ended(reason: str = "exited", status: int | None = 0, error: str = "", why: str = "") -> Exit:
     """An exit record of an attempt that took a minute."""
-    return Exit(reason=reason, started=NOW - timedelta(minutes=1), ended=NOW, status=status, error=error)
+    return Exit(reason=reason, started=NOW - timedelta(minutes=1), ended=NOW, status=status, error=error, why=why)
 
 
 def question(name: str = QUESTION, **fields: Any) -> Message:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from orchestrator import schedule
+from orchestrator.holds import Pass
 from orchestrator.schedule import Answer, Decision, End, Facts, Land, Launch, Limits, Move, PutAway, backoff, decide
 from state.messages import Message
 from state.views import TaskView
@@ -13,6 +14,8 @@ from tests.orchestrator.snapshots import NOW, QUESTION, answer, ended, facts, qu
 SOON = NOW + timedelta(seconds=5)
 PARKED = schedule.PARKED
 CRASHED = "attempt 1 exited with status 1"
+LIMITED = Message(kind="unavailable", at=NOW, attempt=1, body="slow\ndown", until=SOON)
+HELD = Move("0001", "queued", "its provider failed for now (exit status 75)", failure="provider")
 STOP = Message(kind="stop", at=NOW, attempt=1, body="No rule\nsays which.")
 ASKED = (question(),)
 DUE = question(default="yes", deadline=NOW)
@@ -48,10 +51,19 @@ NOT_YET = question(default="yes", deadline=SOON)
         # once it has ended
         (facts("running", exit=ended()), Move("0001", "verifying", failures=0)),
         (facts("running", exit=ended(), result=result("success")), Move("0001", "verifying", failures=0)),
-        (facts("running", exit=ended(), result=result("failure", summary="no\nway")), Move("0001", "failed", "no way")),
-        (facts("running", exit=ended(), result=result("failure")), Move("0001", "failed", "the worker says: failure")),
+        (
+            facts("running", exit=ended(), result=result("failure", summary="no\nway")),
+            Move("0001", "failed", "no way", failure="agent"),
+        ),
+        (
+            facts("running", exit=ended(), result=result("failure")),
+            Move("0001", "failed", "the worker says: failure", failure="agent"),
+        ),
         (facts("running", exit=ended(), result=result("failure", attempt=7)), Move("0001", "verifying", failures=0)),
-        (facts("running", exit=ended(status=1)), Move("0001", "retrying", CRASHED, failures=1, not_before=SOON)),
+        (
+            facts("running", exit=ended(status=1)),
+            Move("0001", "retrying", CRASHED, failures=1, not_before=SOON, failure="agent"),
+        ),
         (facts("running", exit=ended(status=-15)), "attempt 1 exited with signal 15"),
         (facts("running", exit=ended("timeout", -9)), "attempt 1 ran out of time after 60 s"),
         (facts("running", exit=ended("cancelled", -9)), "attempt 1 was ended from outside"),
@@ -59,11 +71,11 @@ NOT_YET = question(default="yes", deadline=SOON)
         (facts("running", exit=ended("exec_failed", 127, "no such file")), "cannot start the agent: no such file"),
         (
             facts("running", exit=ended(status=1), failures=2),
-            Move("0001", "failed", f"{CRASHED}; failed 3 times in a row", failures=3),
+            Move("0001", "failed", f"{CRASHED}; failed 3 times in a row", failures=3, failure="agent"),
         ),
         (
             facts("running", exit=ended(status=1), limits=Limits(max_attempts=1)),
-            Move("0001", "failed", f"{CRASHED}; failed once", failures=1),
+            Move("0001", "failed", f"{CRASHED}; failed once", failures=1, failure="agent"),
         ),
         (facts("starting", attempts=()), Move("0001", "queued", "attempt 1 was never started")),
         (
@@ -75,6 +87,49 @@ NOT_YET = question(default="yes", deadline=SOON)
         (facts("waiting", why=PARKED, exit=ended(), outbox=ASKED), None),
         (facts("waiting", why=PARKED, outbox=ASKED, filed=(answer(),)), Move("0001", "queued", schedule.ANSWERED)),
         (facts("waiting", why=PARKED, outbox=(DUE,)), Answer("0001", DUE)),
+        # what is no failure of the task
+        (facts("running", exit=ended(status=75), failures=2), HELD),
+        (
+            facts("running", exit=ended(status=1), outbox=(LIMITED,)),
+            Move("0001", "queued", "slow down", failure="provider", until=SOON),
+        ),
+        (
+            facts("running", exit=ended(), outbox=(LIMITED,)),
+            Move("0001", "queued", "slow down", failure="provider", until=SOON),
+        ),
+        (
+            facts("running", exit=ended(), outbox=(LIMITED,), result=result("success")),
+            Move("0001", "verifying", failures=0),
+        ),
+        (
+            facts("running", exit=ended(status=1), gate=Pass(shortage="disk")),
+            "attempt 1 exited with status 1 while the machine was short: disk",
+        ),
+        (
+            facts("running", exit=ended("timeout", -9), gate=Pass(shortage="disk")),
+            "attempt 1 ran out of time after 60 s",
+        ),
+        (
+            facts("running", exit=ended("budget", -9, why="all spent")),
+            Move("0001", "queued", "all spent", failure="budget"),
+        ),
+        (
+            facts("running", exit=ended(status=137)),
+            "attempt 1 exited with status 137: killed from outside, for memory perhaps",
+        ),
+        (
+            facts("running", exit=ended("silent", -9)),
+            "attempt 1 gave no sign of life for too long and was ended after 60 s",
+        ),
+        # what budgets and holds say
+        (facts("queued", gate=Pass(held="codex: slow down")), None),
+        (facts("retrying", gate=Pass(held="codex: slow down")), None),
+        (facts("queued", gate=Pass(spent="all spent")), Move("0001", "failed", "all spent", failure="budget")),
+        (facts("queued", gate=Pass(spent="all spent"), outbox=ASKED), Move("0001", "waiting", PARKED, QUESTION)),
+        (facts("running", alive=True, gate=Pass(over="all spent")), End("0001", over="all spent")),
+        (facts("waiting", alive=True, gate=Pass(over="all spent"), outbox=ASKED), End("0001", over="all spent")),
+        (facts("running", alive=True, gate=Pass(held="codex: slow down")), None),
+        (facts("verifying", gate=Pass(held="disk", spent="all")), Land("0001", "main")),
         # answered as the worker left
         (
             facts("waiting", exit=ended(), outbox=ASKED, inbox=(answer(),)),
@@ -127,6 +182,15 @@ def test_what_follows_from_a_snapshot(snapshot: Facts, decision: Decision | str 
 def test_slots_are_given_in_the_order_of_the_snapshot() -> None:
     tasks = [facts("queued", task=f"{number:04d}") for number in range(5)]
     assert decide(tasks, NOW, 2) == [Launch("0000"), Launch("0001")]
+
+
+def test_an_agent_whose_provider_failed_is_tried_with_one_attempt_at_a_time() -> None:
+    trial = Pass(trial=True)
+    tasks = [facts(task=f"{number:04d}", gate=trial) for number in range(3)]
+    assert decide(tasks, NOW, 4) == [Launch("0000")]
+    assert decide([facts("running", alive=True, task="old", gate=trial), *tasks], NOW, 4) == []
+    assert decide([facts("starting", busy=True, task="new", gate=trial), *tasks], NOW, 4) == []
+    assert decide([*tasks, facts(task="other", agent="b")], NOW, 4) == [Launch("0000"), Launch("other")]
 
 
 def test_what_lives_takes_a_slot_whatever_its_state_says() -> None:

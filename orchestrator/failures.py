@@ -1,0 +1,74 @@
+"""Whose fault it is that an attempt came to nothing: a pure function from what it left behind.
+
+The agent's own failures count against the task. The provider's and the machine's do not: they befall every task
+alike, so they hold further launches instead of failing one task after the other.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from state.messages import Message
+from state.model import Exit
+
+__all__ = ["AGENT", "BUDGET", "CHECKS", "MACHINE", "PROVIDER", "Failure", "of_attempt"]
+
+AGENT, CHECKS, PROVIDER, MACHINE, BUDGET = "agent", "checks", "provider", "machine", "budget"
+PROVIDER_STATUSES = {69: "its provider is unavailable", 75: "its provider failed for now", 77: "it was not let in"}
+"""What sysexits.h calls EX_UNAVAILABLE, EX_TEMPFAIL and EX_NOPERM, said of an agent."""
+KILLED = (-9, 137)
+"""Ended by SIGKILL, as the supervisor or a sandbox tells it. Nobody sent it but the system, or a person by hand."""
+
+
+class Failure(NamedTuple):
+    """Whose failure it was, why in a few words, and until when, where the provider has said so."""
+
+    whose: str
+    why: str
+    until: datetime | None = None
+    counts: bool = True
+    """Whether it is one of the failures in a row that a task may have."""
+
+
+def of_attempt(attempt: int, ended: Exit | None, own: list[Message], succeeded: bool, shortage: str) -> Failure | None:
+    """The failure of attempt `attempt`, or None if its exit record tells of none.
+
+    `own` are its messages, `succeeded` tells that it gave a result of success, and `shortage` what the machine is short
+    of at this moment.
+    """
+    if ended is None:
+        return Failure(MACHINE, f"the supervisor of attempt {attempt} is gone and left no exit record")
+    told = [message for message in own if message.kind == "unavailable"]
+    well = ended.reason == "exited" and ended.status == 0
+    if told and not (well and succeeded):
+        return Failure(PROVIDER, " ".join(told[-1].body.split())[:300], told[-1].until, counts=False)
+    if well:
+        return None
+    if ended.reason == "exited" and ended.status in PROVIDER_STATUSES:
+        why = f"{PROVIDER_STATUSES[ended.status]} (exit status {ended.status})"
+        return Failure(PROVIDER, why, counts=False)
+    why = _how(attempt, ended)
+    if shortage and ended.reason == "exited":
+        return Failure(MACHINE, f"{why} while the machine was short: {shortage}", counts=False)
+    if ended.reason == "exited" and ended.status in KILLED:
+        return Failure(MACHINE, f"{why}: killed from outside, for memory perhaps")
+    return Failure(AGENT, why)
+
+
+def _how(attempt: int, ended: Exit) -> str:
+    """How an attempt ended that did not end well, as one clause."""
+    seconds = ended.seconds or (ended.ended - ended.started).total_seconds()
+    match ended.reason:
+        case "timeout":
+            return f"attempt {attempt} ran out of time after {seconds:.0f} s"
+        case "silent":
+            return f"attempt {attempt} gave no sign of life for too long and was ended after {seconds:.0f} s"
+        case "cancelled":
+            return f"attempt {attempt} was ended from outside"
+        case "exited":
+            status = ended.status
+            signalled = status is not None and status < 0
+            return (
+                f"attempt {attempt} exited with {f'signal {-status}' if signalled and status else f'status {status}'}"
+            )
+        case other:
+            return f"attempt {attempt} ended: {other}"
