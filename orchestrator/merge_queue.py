@@ -15,7 +15,10 @@ from state import files
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.model import Check, Metric, Record, decode, encode
 
-__all__ = ["Change", "Checked", "Landing", "land"]
+__all__ = ["Change", "Checked", "Landing", "land", "landed_from"]
+
+LANDING = "landing.toml"
+"""How far the landing of an attempt's change has come, in the attempt's folder."""
 
 
 class Change(NamedTuple):
@@ -39,7 +42,9 @@ class Checked(Record):
     """
 
     tip: str
-    """What the worker left, all of it committed."""
+    """What stood in the worktree before the rebase, all of it committed."""
+    left: str = ""
+    """What the worker left; `tip` is another once the change was rebased onto a base that has moved since."""
     onto: str = ""
     """The commit of the base branch that `commit` follows on."""
     commit: str = ""
@@ -96,16 +101,27 @@ def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: 
     results: tuple[verify.CheckResult, ...] = ()
     checked = before
     if checked is None or (checked.commit, checked.onto) != (tip, target):
-        _write(change, Checked(tip=tip))
+        left = before.left if before else tip
+        _write(change, Checked(tip=tip, left=left))
         found = _check(change, git, tip, target, ending)
         if isinstance(found, Landing):
             return found
         checked, results = found
+        checked.left = left
         _write(change, checked)
     merging(checked)
     if blocked := _move(git, change.base, target, checked.commit):
         return Landing("blocked", blocked, results=results)
     return _landed(checked, results)
+
+
+def landed_from(folder: Path) -> str:
+    """The commit that the worker left and that landed, perhaps rebased; '' where the attempt in `folder` has none."""
+    try:
+        checked = decode(Checked, files.read_text(folder, folder / LANDING), LANDING)
+    except BadFile:
+        return ""
+    return checked.left if checked.commit else ""
 
 
 def _landed(checked: Checked, results: tuple[verify.CheckResult, ...] = ()) -> Landing:
@@ -177,12 +193,12 @@ def _move(git: Git, base: str, old: str, new: str) -> str:
 
 
 def _path(change: Change) -> Path:
-    return change.folder / "landing.toml"
+    return change.folder / LANDING
 
 
 def _read(change: Change) -> Checked | None:
     try:
-        return decode(Checked, files.read_text(change.folder, _path(change)), "landing.toml")
+        return decode(Checked, files.read_text(change.folder, _path(change)), LANDING)
     except BadFile as error:
         if files.is_missing(error):
             return None

@@ -150,11 +150,14 @@ def set_aside(worktree: Path, branch: str) -> None:
     git.run("switch", "--quiet", "--discard-changes", "--force-create", branch, git.branch_tip(branch) or "HEAD")
 
 
-def put_away(repository: Path, worktree: Path, task_id: str, attempt: int, base: str, message: str) -> None:
+def put_away(
+    repository: Path, worktree: Path, task_id: str, attempt: int, base: str, message: str, landed: str = ""
+) -> None:
     """Keeps all that is in the `worktree` of an ended task on the attempt's branch, and removes it; never forces.
 
-    An operation that the worker left unfinished is set aside. Branches that `base` contains go, too. Raises
-    `GitError`, `Refused` or `CannotWrite` where the worktree has to stay.
+    An operation that the worker left unfinished is set aside. Branches that `base` or `landed` contains go, too:
+    the commit that the worker left, where another with the same change has landed. Raises `GitError`, `Refused` or
+    `CannotWrite` where the worktree has to stay.
     """
     branch = attempt_branch(task_id, attempt)
     with alone(_adding(worktree)) as lock:
@@ -170,21 +173,21 @@ def put_away(repository: Path, worktree: Path, task_id: str, attempt: int, base:
             set_aside(worktree, branch)
         keep(worktree, branch, message)
         # the branches first: while there is a worktree, a crash in between is made good
-        _drop_landed(inside, task_id, attempt, base)
+        _drop_landed(inside, task_id, attempt, base, landed)
         if not inside.run("for-each-ref", "--count=1", "--contains", "HEAD", "refs/heads"):
             raise Refused("its commit is on no branch", todo=f"look at {worktree}")
         (folder / REMOVING).touch()
         git.run("worktree", "remove", "--", str(worktree))
 
 
-def _drop_landed(git: Git, task_id: str, attempt: int, base: str) -> None:
+def _drop_landed(git: Git, task_id: str, attempt: int, base: str, landed: str) -> None:
     target = f"refs/heads/{base}"
     if git.is_ancestor("HEAD", target):
         git.run("switch", "--quiet", "--detach")
     for number in range(1, attempt + 1):
         name = attempt_branch(task_id, number)
         tip = git.branch_tip(name)
-        if tip and git.is_ancestor(tip, target):
+        if tip and (git.is_ancestor(tip, target) or (landed and git.is_ancestor(tip, landed))):
             git.ask("branch", "--quiet", "--delete", "--force", "--", name)
 
 

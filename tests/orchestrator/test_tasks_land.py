@@ -56,6 +56,21 @@ def test_nothing_is_left_of_a_merged_task_in_git(story: Story) -> None:
     assert len(story.git("worktree", "list").splitlines()) == 1
 
 
+def test_branches_of_earlier_attempts_go_too_where_their_commits_landed_rebased(story: Story) -> None:
+    story.agent(
+        'if [ "$OPSROOM_ATTEMPT" = 1 ]; then echo a > a; git add a; git commit -qm "add a"; exit 1; fi\n'
+        "echo b > b; touch $OPSROOM_TASK_DIR/ready; while [ ! -e $OPSROOM_TASK_DIR/go ]; do sleep 0.05; done"
+    )
+    task = story.spawn()
+    running = story.up("--once")
+    story.wait((story.state.task(task).root / "ready").exists, "the second attempt")
+    story.git("commit", "--quiet", "--allow-empty", "--message", "meanwhile")
+    (story.state.task(task).root / "go").touch()
+    story.finish(running)
+    assert story.subjects() == ["a task", "add a", "meanwhile", "first"]
+    assert story.git("branch", "--format=%(refname:short)") == "main"
+
+
 def test_two_changes_of_different_files_both_land(story: Story) -> None:
     story.agent("echo $OPSROOM_TASK > $OPSROOM_TASK.txt")
     for number in range(4):
