@@ -14,6 +14,8 @@ __all__ = ["CONFIG", "init", "prepare"]
 CONFIG = """\
 [orchestrator]
 max_workers = 4                # attempts at once; memory decides, not only cores
+min_free_memory_mib = 512      # with less than this free nothing is launched; what runs goes on
+min_free_disk_mib = 1024       # the same, where the worktrees are
 base = {base}{pad}# the branch that changes land on
 backoff_seconds = 5.0          # before the second attempt, doubled before each further one
 
