@@ -6,14 +6,25 @@
     ├── CannotWrite         2  disk full, read-only, no permission: the old content stays
     ├── NotThere            1  no such task, question, campaign
     ├── Refused             1  understood, and the answer is no
-    └── Unavailable         3  something needed is not there: no orchestrator, lock held, no answer in time
+    └── Unavailable         3  something needed is not there: no orchestrator, no answer in time
+        └── LockHeld        3  others have the lock for longer than one waits
 
 The number is the exit status of a command that ends with it.
 """
 
 from typing import NamedTuple
 
-__all__ = ["BadFile", "BadName", "CannotWrite", "Fault", "NotThere", "OpsroomError", "Refused", "Unavailable"]
+__all__ = [
+    "BadFile",
+    "BadName",
+    "CannotWrite",
+    "Fault",
+    "LockHeld",
+    "NotThere",
+    "OpsroomError",
+    "Refused",
+    "Unavailable",
+]
 
 
 class Fault(NamedTuple):
@@ -87,3 +98,9 @@ class Unavailable(OpsroomError):
 
     exit_status = 3
     title = "Not available"
+
+
+class LockHeld(Unavailable):
+    """A named lock was not got within the time that was given for it. Nothing is wrong, and it may be got later."""
+
+    title = "Lock not got"

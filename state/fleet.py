@@ -19,6 +19,7 @@ from state import files, messages
 from state.campaign_file import CampaignFile
 from state.errors import BadFile, BadName, Fault
 from state.layout import WATCHED, StateDir, check_name
+from state.lock_reader import LockReader
 from state.machine import Hold, Holds, Machine
 from state.messages import Message
 from state.model import Attempt, Campaign, Exit, Lease, Record, Result, Run, Spent, Status, Task, decode
@@ -65,15 +66,21 @@ class FleetReader:
         self._campaigns: dict[str, _CampaignParts] = {}
         self._commands: set[str] = set()
         self._faults: dict[str, Fault] = {}
+        self._locks = LockReader(state, self._lstat)
         self._lease: Lease | None = None
         self._machine: Machine | None = None
         self._holds: tuple[Hold, ...] = ()
 
     def apply(self, paths: frozenset[str]) -> Change:
-        """Reads what `paths` name, makes `fleet` the new snapshot and says what differs from the one before."""
+        """Reads what `paths` name, makes `fleet` the new snapshot and says what differs from the one before.
+
+        With no paths it looks whether those who have or want a lock live: no file says so when they don't.
+        """
         tasks: set[str] = set()
         campaigns: set[str] = set()
         other = False
+        if not paths:
+            self._locks.look()
         for path in sorted(paths):  # a folder before what is in it
             top, _, rest = path.partition("/")
             name, _, below = rest.partition("/")
@@ -85,10 +92,12 @@ class FleetReader:
             elif top == "campaigns" and name:
                 campaigns.add(name)
                 self._read_campaign(name, below)
+            elif top == "locks" and name:
+                self._locks.read(path)
             else:
                 self._read_other(path)
                 other = True
-        before = self.fleet
+        before, faults = self.fleet, self._faults | self._locks.faults
         after_tasks = dict(before.tasks) if tasks else before.tasks
         for name in tasks:
             self._settle_task(name, after_tasks)
@@ -98,12 +107,14 @@ class FleetReader:
         self.fleet = Fleet(
             tasks=after_tasks,
             campaigns=after_campaigns,
+            locks=self._locks.views,
             lease=self._lease,
             machine=self._machine,
             holds=self._holds,
             commands=tuple(sorted(self._commands)),
-            faults=tuple(self._faults[path] for path in sorted(self._faults)),
+            faults=tuple(faults[path] for path in sorted(faults)),
         )
+        other = other or (before.locks, before.faults) != (self.fleet.locks, self.fleet.faults)
         changed = frozenset(name for name in tasks if before.tasks.get(name) != after_tasks.get(name))
         turned = frozenset(name for name in campaigns if before.campaigns.get(name) != after_campaigns.get(name))
         return Change(changed, turned, other, paths)

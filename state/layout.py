@@ -17,6 +17,7 @@ __all__ = [
     "WATCHED",
     "AttemptDir",
     "CampaignDir",
+    "LockDir",
     "StateDir",
     "TaskDir",
     "check_name",
@@ -124,6 +125,22 @@ class CampaignDir(_Folder):
         return self.root / "runs" / f"{number}.toml"
 
 
+class LockDir(_Folder):
+    """`locks/<name>/`: a named lock, who has it and who waits for it."""
+
+    __slots__ = ()
+
+    lock = property(lambda self: self.root / "lock")
+    holder = property(lambda self: self.root / "holder.toml")
+    tickets = property(lambda self: self.root / "tickets")
+    history = property(lambda self: self.root / "history.jsonl")
+
+    @property
+    def name(self) -> str:
+        """The lock's name, which is the folder's."""
+        return self.root.name
+
+
 class StateDir(_Folder):
     """The state directory itself, usually `.opsroom` at the top of the supervised repository."""
 
@@ -141,6 +158,7 @@ class StateDir(_Folder):
     journal = property(lambda self: self.root / "journal.jsonl")
     tasks = property(lambda self: self.root / "tasks")
     campaigns = property(lambda self: self.root / "campaigns")
+    locks = property(lambda self: self.root / "locks")
     worktrees = property(lambda self: self.root / "worktrees")
 
     @property
@@ -155,6 +173,10 @@ class StateDir(_Folder):
     def campaign(self, name: str) -> CampaignDir:
         """The folder of campaign `name`; raises `BadName`."""
         return CampaignDir(self.root / "campaigns" / check_name("campaign name", name))
+
+    def lock(self, name: str) -> LockDir:
+        """The folder of lock `name`; raises `BadName`."""
+        return LockDir(self.root / "locks" / check_name("lock name", name))
 
     def worktree(self, task_id: str) -> Path:
         """Where the worker of `task_id` works; raises `BadName`."""

@@ -10,9 +10,9 @@ from state.campaign_file import CampaignFile
 from state.errors import Fault
 from state.machine import Hold, Machine
 from state.messages import Message
-from state.model import NEEDS_HUMAN, Attempt, Campaign, Exit, Lease, Result, Run, Spent, Status, Task
+from state.model import NEEDS_HUMAN, Attempt, Campaign, Exit, Holder, Lease, Result, Run, Spent, Status, Task, Ticket
 
-__all__ = ["CampaignView", "Change", "Fleet", "TaskView"]
+__all__ = ["CampaignView", "Change", "Fleet", "LockView", "TaskView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +103,29 @@ class CampaignView:
 
 
 @dataclass(frozen=True, slots=True)
+class LockView:
+    """What is known of one named lock. Who has died has nothing and waits for nothing."""
+
+    name: str
+    holder: Holder | None = None
+    waiting: tuple[Ticket, ...] = ()
+    """In the order in which they will get it."""
+    lasted: tuple[float, ...] = ()
+    """Seconds for which the last few had it, the newest last."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody has it or waits for it."""
+        return self.holder is not None or bool(self.waiting)
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """Everything, at one moment."""
 
     tasks: dict[str, TaskView] = field(default_factory=dict)
     campaigns: dict[str, CampaignView] = field(default_factory=dict)
+    locks: dict[str, LockView] = field(default_factory=dict)
     lease: Lease | None = None
     machine: Machine | None = None
     """The newest sample of what is left and what each worker takes."""

@@ -14,9 +14,20 @@ from state.errors import BadName, CannotWrite, NotThere
 from state.layout import StateDir, check_name, find
 
 PUBLIC = {
-    "errors": {"BadFile", "BadName", "CannotWrite", "Fault", "NotThere", "OpsroomError", "Refused", "Unavailable"},
+    "errors": {
+        "BadFile",
+        "BadName",
+        "CannotWrite",
+        "Fault",
+        "LockHeld",
+        "NotThere",
+        "OpsroomError",
+        "Refused",
+        "Unavailable",
+    },
     "fleet": {"FleetReader"},
-    "views": {"CampaignView", "Change", "Fleet", "TaskView"},
+    "views": {"CampaignView", "Change", "Fleet", "LockView", "TaskView"},
+    "locks": {"KEPT", "TICKET", "VARIABLE", "WAIT", "Who", "hold", "is_inside"},
     "machine": {"BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "stale"},
     "lease": {"Holding", "alive", "read"},
     "sanitize": {"clean_block", "clean_line"},
@@ -75,7 +86,7 @@ def test_a_name_never_leads_elsewhere(name: str) -> None:
     assert task.root.resolve().parent == state.tasks
 
 
-@pytest.mark.parametrize("below", ["task", "campaign", "worktree"])
+@pytest.mark.parametrize("below", ["task", "campaign", "lock", "worktree"])
 def test_every_door_checks_the_name(state: StateDir, below: str) -> None:
     with pytest.raises(BadName):
         getattr(state, below)("../x")
