@@ -27,9 +27,11 @@ COMMANDS = {
     "handoff": "opsroom.commands.worker",
     "init": "opsroom.commands.init",
     "kill": "opsroom.commands.acts",
+    "lock": "opsroom.commands.lock",
     "log": "opsroom.commands.show",
     "note": "opsroom.commands.worker",
     "pause": "opsroom.commands.acts",
+    "release": "opsroom.commands.acts",
     "result": "opsroom.commands.worker",
     "resume": "opsroom.commands.acts",
     "retry": "opsroom.commands.acts",
@@ -38,14 +40,19 @@ COMMANDS = {
     "stop": "opsroom.commands.stop",
     "tell": "opsroom.commands.acts",
     "tui": "opsroom.commands.control_room",
+    "unavailable": "opsroom.commands.worker",
     "up": "opsroom.commands.running",
+    "usage": "opsroom.commands.worker",
 }
 """Each subcommand and the module that has it, under its own name."""
 
 SECTIONS = (
     ("See and steer", ("demo", "init", "up", "down", "tui", "status", "log")),
-    ("Tasks", ("spawn", "tell", "answer", "pause", "resume", "stop", "kill", "retry")),
-    ("For workers", ("ask", "checkpoint", "note", "handoff", "stop", "result", "capture")),
+    ("Tasks", ("spawn", "tell", "answer", "pause", "resume", "stop", "kill", "retry", "release")),
+    (
+        "For workers",
+        ("ask", "checkpoint", "note", "handoff", "stop", "result", "capture", "lock", "usage", "unavailable"),
+    ),
 )
 
 
@@ -104,7 +111,8 @@ def group(ctx: click.Context, state_dir: str | None, debug: bool, readonly: bool
 
 def run(argv: Sequence[str]) -> int:
     """Runs `opsroom <argv>` and returns its exit status. Nothing but an interrupt gets out."""
-    debug = "--debug" in argv
+    own = argv[: argv.index("--")] if "--" in argv else argv  # what follows is a command of the caller's
+    debug = "--debug" in own
     try:
         status = group.main(list(argv), prog_name="opsroom", standalone_mode=False)
     except click.ClickException as error:

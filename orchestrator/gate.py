@@ -47,7 +47,7 @@ class Gate:
         self._written = list(self._holds)
 
     def _read(self) -> list[Hold]:
-        """The holds that an earlier orchestrator left. A file that cannot be read holds nothing, and shows as a fault."""
+        """The holds that an earlier orchestrator left. One that cannot be read is a fault, and holds nothing."""
         with contextlib.suppress(BadFile):
             return decode(Holds, files.read_text(self._state.root, self._state.holds), "holds.toml").holds
         return []
@@ -120,9 +120,11 @@ class Gate:
         if running is not None and settings is not None:
             limit = Budget(tokens=settings.tokens, dollars=settings.dollars)
             over = used_up(running, limit, "the attempt's") or spent or self._over(view.campaign, envelope)
+        campaign = self.campaign_spent(view.campaign, envelope)
         return Pass(
             spent=spent,
-            held=self.campaign_spent(view.campaign, envelope) or holds.reason(self._holds, agent, self._now),
+            held=campaign or holds.reason(self._holds, agent, self._now),
+            for_good=bool(campaign) or holds.for_good(self._holds),
             over=over,
             trial=holds.only_a_trial(self._holds, agent),
             shortage=self._shortage,

@@ -20,6 +20,7 @@ __all__ = [
     "Waits",
     "after_failure",
     "after_success",
+    "for_good",
     "on_agent",
     "only_a_trial",
     "reason",
@@ -42,6 +43,8 @@ class Pass(NamedTuple):
     """Why its running attempt is to end."""
     trial: bool = False
     """No more than one attempt of its agent may run."""
+    for_good: bool = False
+    """What holds it does not end by itself."""
     shortage: str = ""
     """What the machine is short of."""
 
@@ -139,6 +142,11 @@ def reason(holds: Sequence[Hold], agent: str, now: datetime) -> str:
         if hold.agent == agent and hold.until is not None and now < hold.until:
             return f"{agent}: {hold.why}"
     return ""
+
+
+def for_good(holds: Sequence[Hold]) -> bool:
+    """Whether a hold on everything ends only when a person does something about it."""
+    return any(hold.kind == BUDGET for hold in holds)
 
 
 def only_a_trial(holds: Sequence[Hold], agent: str) -> bool:

@@ -207,6 +207,9 @@ class Inbox:
                 raise Refused(f"campaigns/{view.name}/campaign.md has no item in its queue")
             if view.envelope.agent not in self._config.agents:
                 raise Refused(f"there is no agent {view.envelope.agent!r} in opsroom.toml")
+            if unknown := next(iter(view.envelope.budgets.extra), ""):
+                file = f"campaigns/{view.name}/campaign.toml"
+                raise Refused(f"{file}: unknown key {unknown!r} in budgets: it would limit nothing")
             if view.file.status == "running" and view.runs and view.runs[-1][1].ended is None:
                 raise Refused(f"campaign {view.name} is running")
             number = max((number for number, _ in view.runs), default=0) + 1

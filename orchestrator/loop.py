@@ -24,11 +24,13 @@ from orchestrator.events import Events
 from orchestrator.failures import PROVIDER
 from orchestrator.gate import Gate
 from orchestrator.git import Git
+from orchestrator.holds import Pass
 from orchestrator.inbox import Inbox
 from orchestrator.living import Living
 from orchestrator.machine import Sampling, shortage
 from orchestrator.troubles import Troubles
 from state import files, messages
+from state.errors import CannotWrite
 from state.fleet import FleetReader
 from state.layout import StateDir
 from state.lease import Holding
@@ -73,12 +75,14 @@ class Orchestrator:
         self._heard: Heard = queue.SimpleQueue()
         self._acts = Acts(self._heard, config.orchestrator.max_workers + 2)
         self._living = Living(state)
-        self._sampling = Sampling(state)
+        self._sampling = Sampling(state, config.orchestrator)
         self._gate = Gate(state, config, self._events)
         self._open: set[str] = set()
         """Tasks that may still need something done."""
-        self._left: set[str] = set()
+        self._left: dict[str, Left] = {}
         """Ended tasks whose worktree has to stay."""
+        self._resting: dict[str, float] = {}
+        """When, by the monotonic clock, what could not be done now is tried again."""
         self._troubles = Troubles(self._events)
         self._stops = 0
         self._idle_since: datetime | None = None
@@ -182,7 +186,11 @@ class Orchestrator:
         (self._open.discard if over else self._open.add)(view.id)
 
     def _has_worktree(self, task: str) -> bool:
-        return task not in self._left and files.exists(self.state.worktree(task))
+        left = self._left.get(task)
+        return (left is None or left.again) and files.exists(self.state.worktree(task))
+
+    def _rests(self, key: str) -> bool:
+        return time.monotonic() < self._resting.get(key, 0.0)
 
     def _finished(self) -> bool:
         """Whether this orchestrator was to end once nothing is left to do, and nothing is."""
@@ -242,7 +250,8 @@ class Orchestrator:
         for task in self._open:
             view = self._reader.fleet.tasks[task]
             if view.state in ("queued", "retrying", *LIVE, *CHECKING):
-                if view.task is not None and view.status is not None:
+                held = view.state in ("queued", "retrying") and self._pass(view).for_good
+                if view.task is not None and view.status is not None and not held:
                     return True
             elif view.state == "waiting" and any(q.default and q.deadline for q in view.questions):
                 return True
@@ -260,8 +269,8 @@ class Orchestrator:
                     alive=task in self._living,
                     busy=task in self._acts.busy,
                     limits=schedule.Limits(agent.max_attempts, limits.backoff_seconds, limits.backoff_limit),
-                    worktree=view.state in FINAL and self._has_worktree(task),
-                    gate=self._gate.for_task(view, self._budget_of(view)),
+                    worktree=view.state in FINAL and not self._rests(task) and self._has_worktree(task),
+                    gate=self._pass(view),
                 )
             )
         return facts
@@ -283,6 +292,9 @@ class Orchestrator:
             self._sampling.turn(now, self._living.processes(self._reader.fleet.tasks))
         machine = self._sampling.machine
         return shortage(machine, self.config.orchestrator) if machine else ""
+
+    def _pass(self, view: TaskView) -> Pass:
+        return self._gate.for_task(view, self._budget_of(view))
 
     def _budget_of(self, view: TaskView) -> Budget | None:
         campaign = self._reader.fleet.campaigns.get(view.campaign)
@@ -346,7 +358,8 @@ class Orchestrator:
                 agent = self.config.agents.get(view.task.agent if view.task else "", MISSING)
                 self._living.end(view, agent.grace, decision.over)
             case schedule.Launch():
-                self._launch(view, now)
+                if not self._pass(view).held:  # an earlier decision of this very turn may have begun a hold
+                    self._launch(view, now)
             case schedule.Land():
                 self._land(view)
             case schedule.PutAway():
@@ -375,7 +388,7 @@ class Orchestrator:
         self._move(view, now, "starting", attempt=number, branch=branch)
         ready = self._reader.fleet.tasks[view.id]
         envelope = self._campaigns.envelope(self._reader.fleet, ready)
-        self._left.discard(view.id)
+        self._left.pop(view.id, None)
         self._acts.submit(view.id, lambda: acting.launch(self.state, ready, agent, envelope, earlier))
 
     def _land(self, view: TaskView) -> None:
@@ -395,6 +408,8 @@ class Orchestrator:
                 break
             done.append(decision)
             if isinstance(decision, campaigns.Begin):
+                if self._rests(key):
+                    return 1
                 self._acts.submit(key, functools.partial(self._campaigns.begin, view, decision.run, self._acts.ending))
                 break
             self._apply(self._campaigns.carry_out(decision, fleet, now))
@@ -404,13 +419,19 @@ class Orchestrator:
         """Does what an act says is next, if the task is still where the act left it."""
         now = self._clock()
         after = done.after
+        self._resting.pop(done.key, None)
+        if isinstance(after, Begun | Left) and after.again:
+            self._resting[done.key] = time.monotonic() + acting.AGAIN
         if isinstance(after, Begun):
             name = done.key.removeprefix("campaign/")
+            if after.again:
+                raise CannotWrite(after.error)
             self._apply(self._campaigns.finish(name, after, now))
             return
         if isinstance(after, Left):
-            self._left.add(done.key)
-            self._events.tell("worktree", task=done.key, why=f"it stays: {after.why}")
+            if self._left.get(done.key) != after:
+                self._events.tell("worktree", task=done.key, why=f"it stays: {after.why}")
+            self._left[done.key] = after
         view = self._reader.fleet.tasks.get(done.key)
         if view is None:
             return

@@ -14,7 +14,7 @@ from state.messages import Message
 from state.model import Command, Outcome
 from state.times import utc_now
 
-__all__ = ["answer", "kill", "pause", "resume", "retry", "send", "spawn", "tell"]
+__all__ = ["answer", "kill", "pause", "release", "resume", "retry", "send", "spawn", "tell"]
 
 PATIENCE = 10.0
 """Seconds to wait for the orchestrator's word."""
@@ -77,6 +77,14 @@ pause = _simple("pause", "End the task's attempt and hold the task; its work sta
 resume = _simple("resume", "Let a paused task go on from its checkpoint.")
 kill = _simple("kill", "End a task at once, every process of it; its work stays on its branch.")
 retry = _simple("retry", "Try a failed, stopped or cancelled task again.")
+
+
+@click.command(short_help="Let an agent be launched again whose provider failed.")
+@click.argument("agent", required=False, default="")
+@click.pass_obj
+def release(explicit: str | None, agent: str) -> None:
+    """End the hold on AGENT, or on every agent that its provider's failure holds: it is tried again now."""
+    send(explicit, "release", agent=agent)
 
 
 @click.command(short_help="Make a task.")

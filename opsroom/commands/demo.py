@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from opsroom.commands.init import prepare
+from opsroom.options import Amount
 from state import commands, files, journal
 from state.errors import OpsroomError, Refused, Unavailable
 from state.layout import StateDir
@@ -47,7 +48,7 @@ Change nothing else. If a name is taken in the file already, ask. If the file ca
 @click.command(short_help="A real campaign to look at, offline, nothing to configure.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Where the repository is made.")
 @click.option("--no-tui", is_flag=True, help="Run to the end without a person, a line for each event.")
-@click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, show_default=True, metavar="X")
+@click.option("--speed", type=Amount(0.1, 1000), default=1.0, show_default=True, metavar="X")
 @click.option("--theme", metavar="NAME", help="The control room's theme.")
 def demo(folder: Path | None, no_tui: bool, speed: float, theme: str | None) -> None:
     """Copy click's source into a fresh git repository and run a campaign on it: each file loses its

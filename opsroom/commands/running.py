@@ -8,6 +8,7 @@ from types import FrameType
 import click
 
 from opsroom.finding import state_dir
+from opsroom.options import SECONDS
 from state.errors import Unavailable
 from state.layout import StateDir
 
@@ -16,9 +17,7 @@ __all__ = ["down", "run_orchestrator", "up"]
 
 @click.command(short_help="The orchestrator, in the foreground.")
 @click.option("--once", is_flag=True, help="End when nothing is left to do without a person.")
-@click.option(
-    "--idle", type=click.FloatRange(0), metavar="SECONDS", help="End when there was nothing to do for so long."
-)
+@click.option("--idle", type=SECONDS, metavar="SECONDS", help="End when there was nothing to do for so long.")
 @click.option("--quiet", is_flag=True, help="Print nothing of what happens.")
 @click.pass_obj
 def up(explicit: str | None, once: bool, idle: float | None, quiet: bool) -> None:
@@ -47,7 +46,7 @@ def run_orchestrator(state: StateDir, *, once: bool, idle: float | None, say: Ca
 
 
 @click.command(short_help="Ask the orchestrator to end; workers go on.")
-@click.option("--wait", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS")
+@click.option("--wait", type=SECONDS, default=30.0, show_default=True, metavar="SECONDS")
 @click.pass_obj
 def down(explicit: str | None, wait: float) -> None:
     """Ask the orchestrator to end, and wait for it. Workers go on, and are found again by the next 'opsroom up'."""

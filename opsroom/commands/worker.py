@@ -16,14 +16,15 @@ from typing import NamedTuple
 
 import click
 
+from opsroom.options import SECONDS, Amount
 from state import files, messages
 from state.errors import BadFile, Fault, NotThere, OpsroomError, Unavailable
 from state.layout import StateDir, TaskDir
 from state.messages import Message
-from state.model import Capture, Result, encode
+from state.model import Capture, Result, Spent, decode, encode
 from state.times import stamp, utc_now
 
-__all__ = ["ask", "capture", "checkpoint", "handoff", "note", "result", "worker"]
+__all__ = ["ask", "capture", "checkpoint", "handoff", "note", "result", "unavailable", "usage", "worker"]
 
 LIMIT = 256 * 1024
 """Bytes that a text given to a verb may have."""
@@ -87,8 +88,8 @@ def deliver(who: Worker) -> None:
 @click.argument("text")
 @click.option("--option", "options", multiple=True, metavar="TEXT", help="An answer to offer; repeat it.")
 @click.option("--default", metavar="TEXT", default="", help="What counts as the answer after the deadline.")
-@click.option("--deadline", type=click.FloatRange(0), metavar="SECONDS", help="When the default counts.")
-@click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", default=100.0, show_default=True)
+@click.option("--deadline", type=SECONDS, metavar="SECONDS", help="When the default counts.")
+@click.option("--wait", type=SECONDS, metavar="SECONDS", default=100.0, show_default=True)
 @click.pass_obj
 def ask(
     explicit: str | None, text: str, options: tuple[str, ...], default: str, deadline: float | None, wait: float
@@ -104,7 +105,7 @@ def ask(
         raise click.UsageError("--default and --deadline go together")
     now = utc_now()
     until = None if deadline is None else now + timedelta(seconds=deadline)
-    with _asking(who):
+    with _alone(who.state, who.task.outbox / ".asking"):  # two processes that ask the same at once ask it once
         question = _asked_before(who, text, list(options)) or who.post(
             "question", text, options=list(options), default=default, deadline=until
         )
@@ -118,10 +119,10 @@ def ask(
 
 
 @contextlib.contextmanager
-def _asking(who: Worker) -> Iterator[None]:
-    """Keeps two processes that ask the same at once from asking it twice."""
-    files.make_folder(who.state.root, who.task.outbox)
-    descriptor = os.open(who.task.outbox / ".asking", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _alone(state: StateDir, lock: Path) -> Iterator[None]:
+    """Keeps other processes of the same task from the block; raises `CannotWrite`."""
+    files.make_folder(state.root, lock.parent)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -184,6 +185,45 @@ def result(explicit: str | None, outcome: str, summary: str, learned: str) -> No
     who = worker(explicit)
     said = Result(outcome=outcome, at=utc_now(), attempt=who.attempt, summary=summary, learned=learned)
     files.replace(who.state.root, who.task.result, encode(said))
+
+
+@click.command(short_help="What was used so far, for budgets.")
+@click.option("--tokens", type=click.IntRange(0), default=0, metavar="N")
+@click.option("--dollars", type=Amount(0, 1e9), default=0.0, metavar="X")
+@click.pass_obj
+def usage(explicit: str | None, tokens: int, dollars: float) -> None:
+    """Add TOKENS and DOLLARS to what this attempt has used. Budgets are kept by it; prints the sum."""
+    who = worker(explicit)
+    with _alone(who.state, who.task.worker / ".usage"):
+        before = _spent(who)
+        spent = Spent(
+            attempt=who.attempt, at=utc_now(), tokens=before.tokens + tokens, dollars=round(before.dollars + dollars, 6)
+        )
+        files.replace(who.state.root, who.task.spent, encode(spent))
+    click.echo(f"{spent.tokens:,} tokens, ${spent.dollars:,.4f}")
+
+
+def _spent(who: Worker) -> Spent:
+    """What this attempt has told before; nothing where that can't be read."""
+    with contextlib.suppress(BadFile):
+        found = decode(Spent, files.read_text(who.state.root, who.task.spent), who.task.spent.name)
+        if found.attempt == who.attempt:
+            return found
+    return Spent(attempt=who.attempt, at=utc_now())
+
+
+@click.command(short_help="What you need is not to be had for now.")
+@click.argument("why")
+@click.option("--for", "seconds", type=SECONDS, metavar="SECONDS", help="For how long, if told.")
+@click.pass_obj
+def unavailable(explicit: str | None, why: str, seconds: float | None) -> None:
+    """Say that your provider fails: a rate limit, an overload, a login that is refused. Then leave.
+
+    It is no failure of the task. No attempt of the same agent is launched until SECONDS are over or, where they are
+    not given, a backoff; then the task is started again from its checkpoint. Exit status 75 says the same.
+    """
+    who = worker(explicit)
+    who.post("unavailable", why, until=None if seconds is None else utc_now() + timedelta(seconds=seconds))
 
 
 @click.command(short_help="Take a picture (PNG) into the task.")
