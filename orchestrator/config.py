@@ -15,6 +15,7 @@ from state.usage import Budget
 __all__ = ["FILE", "Agent", "Checks", "Config", "Limits", "load"]
 
 FILE = "opsroom.toml"
+LOCK_SECONDS = 3600.0
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=30 * 86_400)]
 
 
@@ -74,6 +75,9 @@ class Checks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seconds: Seconds = 600.0
 
     def as_checks(self) -> list[Check]:
+    """How long each may take."""
+    lock_seconds: Seconds = LOCK_SECONDS
+    """How long their turn at the lock `build` is waited for before the change has to queue up again."""
         """The commands as checks, each named by its own words."""
         return [Check(name=text, command=shlex.split(text), seconds=self.seconds) for text in self.commands]
 

@@ -6,16 +6,30 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO, NamedTuple
 
+from state import locks
 from state.errors import CannotWrite
+from state.layout import StateDir
 from state.model import Check, Metric
 
-__all__ = ["CheckResult", "Interrupted", "first_failure", "measure", "run_checks", "tail_of"]
+__all__ = [
+    "BUILD",
+    "CheckResult",
+    "Interrupted",
+    "Turn",
+    "building",
+    "first_failure",
+    "measure",
+    "run_checks",
+    "tail_of",
+]
 
+BUILD = "build"
+"""The lock under which builds and heavy tests run, one at a time."""
 TAIL = 16 * 1024
 """Bytes of a check's output that are looked at for the lines to show."""
 LOOK = 0.5
@@ -25,6 +39,14 @@ _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 class Interrupted(Exception):
     """The orchestrator ended before the check did."""
+
+
+class Turn(NamedTuple):
+    """Whose checks they are, for whoever waits beside them, and how many seconds they wait for their turn."""
+
+    state: StateDir
+    who: locks.Who
+    seconds: float
 
 
 class CheckResult(NamedTuple):
@@ -40,6 +62,22 @@ class CheckResult(NamedTuple):
     def passed(self) -> bool:
         """Whether it ended with 0."""
         return self.status == 0
+
+
+@contextlib.contextmanager
+def building(turn: Turn, ending: Event) -> Iterator[dict[str, str]]:
+    """Holds the lock `build`; gives what checks need in their environment to be let in where they ask for it, too.
+
+    Raises `Interrupted` soon after `ending` is set, `LockHeld` when the time for the turn to come is over, and
+    `CannotWrite`.
+    """
+
+    def pause(seconds: float) -> None:
+        if ending.wait(seconds):
+            raise Interrupted
+
+    with locks.hold(turn.state, BUILD, turn.who, wait=turn.seconds, pause=pause) as given:
+        yield given
 
 
 def run_checks(

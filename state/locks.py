@@ -202,7 +202,7 @@ class _Place(NamedTuple):
         while not done():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise LockHeld(self._why(wait, before), todo="try again later, or wait longer")
+                raise LockHeld(self._why(wait, before))
             pause(min(seconds, left))
             seconds = min(seconds * 1.5, EACH * (before + 1), LONGEST)
 

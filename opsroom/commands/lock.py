@@ -1,0 +1,122 @@
+"""`opsroom lock NAME -- CMD`: one at a time, in the order in which they came."""
+
+import ctypes
+import errno
+import os
+import signal
+from collections.abc import Mapping
+from typing import NoReturn
+
+import click
+
+from opsroom.options import SECONDS
+from state.errors import LockHeld, OpsroomError
+from state.locks import WAIT, Who, hold
+
+__all__ = ["lock"]
+
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+PR_SET_PDEATHSIG = 1
+
+
+class Ended(Exception):
+    """A signal came while the turn was waited for; its number."""
+
+
+@click.command(short_help="Run a command when nobody else has the lock NAME.")
+@click.argument("name")
+@click.argument("command", nargs=-1, required=True, metavar="-- CMD...")
+@click.option("--wait", type=SECONDS, default=WAIT, show_default=True, metavar="SECONDS", help="For the turn to come.")
+@click.pass_obj
+def lock(explicit: str | None, name: str, command: tuple[str, ...], wait: float) -> int:
+    """Run CMD once its turn at the lock NAME has come; first come, first served.
+
+    Builds and heavy tests share the lock 'build', under which changes are checked, too. Exits as CMD does, with
+    128 + n if signal n ended it; with 3 if the turn did not come, which says who has the lock. Who asks for a lock
+    inside of CMD that CMD has already gets it at once.
+    """
+    from opsroom.finding import state_dir
+
+    state = state_dir(explicit)
+    program = find_program(command[0])
+    number = os.environ.get("OPSROOM_ATTEMPT", "")
+    who = Who(
+        task=os.environ.get("OPSROOM_TASK", ""),
+        attempt=int(number) if number.isdecimal() and len(number) < 10 else 0,
+        what=" ".join(command),
+    )
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, statuses would be lost
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*FORWARDED, signal.SIGCHLD})
+    try:
+        with hold(state, name, who, wait=wait, environment=os.environ, pause=pause) as given:
+            return run(program, command, os.environ | given, before)
+    except LockHeld as error:
+        raise LockHeld(error.message, todo="do something else first, or wait longer with --wait") from None
+    except Ended as ended:
+        return 128 + int(ended.args[0])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def find_program(name: str) -> str:
+    """The path that `name` stands for, found before anything is waited for; raises `OpsroomError`."""
+    paths = [name] if "/" in name else [os.path.join(folder, name) for folder in os.get_exec_path()]
+    reason = errno.ENOENT
+    for path in paths:
+        if os.path.isfile(path):
+            if os.access(path, os.X_OK):
+                return path
+            reason = errno.EACCES
+    raise OpsroomError(f"cannot run {name}: {os.strerror(reason).lower()}")
+
+
+def pause(seconds: float) -> None:
+    """Waits, unless a signal that ends us comes; then raises `Ended`."""
+    if info := signal.sigtimedwait(FORWARDED, seconds):
+        raise Ended(info.si_signo)
+
+
+def run(program: str, command: tuple[str, ...], environment: Mapping[str, str], mask: set[int | signal.Signals]) -> int:
+    """Runs the command to its end, with the signals that come meanwhile; its exit status as a shell tells it.
+
+    The command is killed if this process is: it must not go on without the lock.
+    """
+    parent, libc = os.getpid(), ctypes.CDLL(None)
+    child = os.fork()
+    if not child:
+        become(program, command, environment, mask, parent, libc)
+    while True:
+        info = signal.sigwaitinfo({*FORWARDED, signal.SIGCHLD})
+        if info.si_signo == signal.SIGCHLD:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+        elif info.si_code <= 0:  # by a process; what the terminal sends it has sent to the command as well
+            os.kill(child, info.si_signo)
+
+
+def become(
+    program: str,
+    command: tuple[str, ...],
+    environment: Mapping[str, str],
+    mask: set[int | signal.Signals],
+    parent: int,
+    libc: ctypes.CDLL,
+) -> NoReturn:
+    """Makes this child the command. Ends it with 2 where that fails."""
+    try:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # gone before it could be noticed
+            os._exit(128 + signal.SIGKILL)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.execve(program, command, environment)  # noqa: S606 - an argv, as it was given
+    except OSError as error:
+        os.write(
+            2,
+            f"opsroom: cannot run {command[0]}: {(error.strerror or str(error)).lower()}\n".encode("utf-8", "replace"),
+        )
+    finally:
+        os._exit(2)
