@@ -8,6 +8,7 @@ and each batch says so.
 """
 
 import contextlib
+import math
 import os
 import re
 import stat
@@ -47,6 +48,7 @@ class Batch(NamedTuple):
     """What changed. `paths` are relative to the state directory.
 
     `polling` is empty while events arrive, and otherwise says in a few words why everything is compared instead.
+    A batch without paths that says the same of `polling` as the one before is a pulse.
     """
 
     paths: frozenset[str]
@@ -99,12 +101,24 @@ def _identities(root: str) -> dict[str, tuple[int, int]]:
 
 
 class Watcher:
-    """Follows one state directory from one thread; `stop` and `rescan` may be called from any."""
+    """Follows one state directory from one thread; `stop` and `rescan` may be called from any.
 
-    def __init__(self, state: StateDir, *, rescan_seconds: float = 5.0, poll_seconds: float = 1.0) -> None:
+    With `pulse_seconds` there is a batch about that often though nothing changed, for what shows in no file.
+    """
+
+    def __init__(
+        self,
+        state: StateDir,
+        *,
+        rescan_seconds: float = 5.0,
+        poll_seconds: float = 1.0,
+        pulse_seconds: float = math.inf,
+    ) -> None:
         self._root = str(state.root.absolute())  # events name absolute paths
         self._rescan_seconds = rescan_seconds
         self._poll_seconds = poll_seconds
+        self._pulse_seconds = pulse_seconds
+        self._next_pulse = time.monotonic() + pulse_seconds
         self._scan = Scan(self._root)
         self._stop = threading.Event()
         self._asked = threading.Event()
@@ -190,6 +204,8 @@ class Watcher:
                     was_polling, self._polling = self._polling, ""
                     if found or was_polling:
                         yield Batch(frozenset(found))
+                    if self._pulse_due():
+                        yield Batch(frozenset())
                     if lost or folders.changed():
                         return
 
@@ -203,10 +219,19 @@ class Watcher:
             if found or first:
                 first = False
                 yield Batch(frozenset(found), reason)
+            if self._pulse_due():
+                yield Batch(frozenset(), reason)
             if reason == NO_FOLDERS and _identities(self._root):
                 return
             if not self._stop.is_set():  # else the comparison may have cleared what `stop` set
                 self._asked.wait(max(self._poll_seconds, self._pause))
+
+    def _pulse_due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next_pulse:
+            return False
+        self._next_pulse = now + self._pulse_seconds
+        return True
 
     def _everything(self) -> set[str]:
         self._asked.clear()  # before the comparison: what is asked for during it is another

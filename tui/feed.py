@@ -12,6 +12,8 @@ from tui.summary import Summary, summarise
 
 __all__ = ["Feed", "Snapshot"]
 
+PULSE = 1.0
+"""Seconds after which it is looked whether those who have or want a lock live."""
 PORTION = 2_000
 """Paths that are read before the screen is told, so that ten thousand tasks begin to show at once."""
 
@@ -38,7 +40,7 @@ class Feed:
     """
 
     def __init__(self, state: StateDir, announce: Callable[[], None]) -> None:
-        self._watcher = Watcher(state)
+        self._watcher = Watcher(state, pulse_seconds=PULSE)
         self._reader = FleetReader(state)
         self._announce = announce
         self._lock = threading.Lock()
@@ -64,7 +66,7 @@ class Feed:
         return offered
 
     def _run(self) -> None:
-        summary, reading = Summary(), True
+        summary, reading, polling = Summary(), True, ""
         try:
             for batch in self._watcher.batches():
                 for paths, more in _portions(batch.paths):
@@ -73,7 +75,9 @@ class Feed:
                     fleet = self._reader.fleet
                     if change.tasks or change.campaigns or faults != fleet.faults:
                         summary = summarise(fleet)
-                    reading = reading and more
+                    if not (paths or change.other or reading) and batch.polling == polling:
+                        continue  # a pulse, and nothing has changed
+                    reading, polling = reading and more, batch.polling
                     self._offer(Snapshot(fleet, summary, change, batch.polling, reading))
         except Exception as error:  # noqa: BLE001 - said on the screen; the app must outlive a fault of its reader
             self._offer(Snapshot(self._reader.fleet, summary, Change(), "", False, f"{type(error).__name__}: {error}"))

@@ -14,10 +14,11 @@ from state import event_log, files, lease
 from state.errors import BadFile, NotThere
 from state.fleet import FleetReader
 from state.layout import StateDir
+from state.model import Ticket
 from state.sanitize import clean_line
 from state.scan import Scan
 from state.times import age, rfc3339, utc_now
-from state.views import CampaignView, Fleet, TaskView
+from state.views import CampaignView, Fleet, LockView, TaskView
 
 __all__ = ["log", "read_fleet", "status"]
 
@@ -50,6 +51,7 @@ def _table(fleet: Fleet, now: datetime) -> list[str]:
     width = max((len(view.id) for view in fleet.tasks.values()), default=4)
     for view in sorted(fleet.tasks.values(), key=lambda view: view.id):
         lines.append(_task(view, now, width))
+    lines += [_lock(view, now) for _, view in sorted(fleet.locks.items()) if view.busy]
     faults = [*fleet.faults, *(fault for view in fleet.campaigns.values() for fault in view.faults)]
     faults += [fault for view in fleet.tasks.values() for fault in view.faults]
     lines += [clean_line(f"! {fault}") for fault in faults]
@@ -85,6 +87,15 @@ def _task(view: TaskView, now: datetime, width: int) -> str:
     return clean_line(
         f"{view.id:{width}}  {view.state:9}  {since:>4}  {view.title}{'  ' + asked if asked else ''}", 300
     )
+
+
+def _lock(view: LockView, now: datetime) -> str:
+    has_it = "free"
+    if view.holder:
+        has_it = f"{view.holder.label}, {age((now - view.holder.since).total_seconds())}"
+    waiting = f" · waiting: {', '.join(ticket.label for ticket in view.waiting)}" if view.waiting else ""
+    lately = f" · lately {', '.join(age(seconds) for seconds in view.lasted)}" if view.lasted else ""
+    return clean_line(f"{view.name} lock: {has_it}{waiting}{lately}")
 
 
 def _as_json(fleet: Fleet, now: datetime) -> dict[str, Any]:
@@ -123,7 +134,26 @@ def _as_json(fleet: Fleet, now: datetime) -> dict[str, Any]:
             }
             for view in fleet.tasks.values()
         },
+        "locks": {
+            name: {
+                "holder": _ticket(view.holder) if view.holder else None,
+                "waiting": [_ticket(ticket) for ticket in view.waiting],
+                "lasted": list(view.lasted),
+            }
+            for name, view in sorted(fleet.locks.items())
+        },
         "faults": [str(fault) for fault in fleet.faults],
+    }
+
+
+def _ticket(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "task": ticket.task or None,
+        "attempt": ticket.attempt or None,
+        "what": ticket.what or None,
+        "since": rfc3339(ticket.since),
+        "pid": ticket.pid or None,
+        "host": ticket.host or None,
     }
 
 
