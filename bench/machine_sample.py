@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from orchestrator import attempts
+from orchestrator.config import Limits
 from orchestrator.machine import Sampler
 from state import files
 from state.layout import StateDir
@@ -60,7 +61,7 @@ def main(workers: int, processes: int, others: int, runs: int) -> None:
         state = StateDir(Path(folder) / ".opsroom")
         state.create()
         live = started(state, workers, processes)
-        sampler = Sampler(state.worktrees)
+        sampler = Sampler(state.worktrees, Limits())
         acts: dict[str, Callable[[], object]] = {
             "sample": lambda: sampler.sample(utc_now(), live),
             "without workers": lambda: sampler.sample(utc_now(), {}),

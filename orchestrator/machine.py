@@ -49,8 +49,9 @@ def shortage(machine: Machine, limits: Limits) -> str:
 class Sampler:
     """Reads how things stand, on the file system of `folder`. For one thread at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
+        self._limits = limits
         self._host = socket.gethostname()
         self._boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         self._before: dict[tuple[str, int], tuple[float, float]] = {}
@@ -73,6 +74,8 @@ class Sampler:
             memory_free_mib=free // MIB,
             disk_total_mib=disk.total // MIB,
             disk_free_mib=disk.free // MIB,
+            min_free_memory_mib=self._limits.min_free_memory_mib,
+            min_free_disk_mib=self._limits.min_free_disk_mib,
             workers=self._workers(now, live),
         )
 
@@ -111,12 +114,14 @@ class Sampling:
 
     Args:
         state: where the newest sample is written to.
+        limits: what must be free, for readers to know.
         busy: seconds between two samples while something runs.
         idle: seconds between two samples while nothing does.
     """
 
-    def __init__(self, state: StateDir, busy: float = BUSY, idle: float = IDLE) -> None:
+    def __init__(self, state: StateDir, limits: Limits, busy: float = BUSY, idle: float = IDLE) -> None:
         self._state = state
+        self._limits = limits
         self._busy, self._idle = busy, idle
         self._sampler: Sampler | None = None
         self._thread: threading.Thread | None = None
@@ -144,7 +149,7 @@ class Sampling:
 
     def _sample(self, now: datetime, live: Live, every: float) -> None:
         try:
-            self._sampler = self._sampler or Sampler(self._state.worktrees)
+            self._sampler = self._sampler or Sampler(self._state.worktrees, self._limits)
             self.machine = self._sampler.sample(now, live, every)
             files.replace(self._state.root, self._state.machine, encode(self.machine))
             self._error = None

@@ -46,6 +46,9 @@ class Machine(Record):
     disk_total_mib: Count
     disk_free_mib: Count
     """Of the file system that holds the worktrees."""
+    min_free_memory_mib: Count = 0
+    """With less than this free nothing is launched."""
+    min_free_disk_mib: Count = 0
     workers: list[Worker] = []
 
 

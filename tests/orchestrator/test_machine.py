@@ -34,12 +34,13 @@ def machine(**figures: Any) -> Machine:
 
 
 def test_the_machine_is_as_large_as_the_system_says(story: Story) -> None:
-    sample = Sampler(story.folder).sample(now := utc_now(), {})
+    sample = Sampler(story.folder, Limits()).sample(now := utc_now(), {})
     assert (sample.at, sample.host, sample.workers) == (now, os.uname().nodename, [])
     assert sample.cores == len(os.sched_getaffinity(0))
     assert 0 < sample.memory_free_mib <= sample.memory_total_mib <= psutil.virtual_memory().total >> 20
     found = os.statvfs(story.folder)
     assert sample.disk_total_mib == found.f_blocks * found.f_frsize >> 20
+    assert (sample.min_free_memory_mib, sample.min_free_disk_mib) == (512, 1024)
     assert abs(sample.disk_free_mib - (found.f_bavail * found.f_frsize >> 20)) < 1000
 
 
@@ -49,7 +50,7 @@ def test_a_worker_takes_what_all_its_processes_take(story: Story) -> None:
     interpreter = psutil.Process().exe()
     start(story, f"{interpreter} eat.py & {interpreter} burn.py & wait")
     child_of(story), child_of(story, "burner")
-    run, sampler = story.processes("0001"), Sampler(story.folder)
+    run, sampler = story.processes("0001"), Sampler(story.folder, Limits())
     worker = only_worker(sampler, run)
     assert (worker.task, worker.attempt, worker.processes) == ("0001", 1, 3)
     assert 100 <= worker.memory_mib < 180
@@ -64,7 +65,7 @@ def test_a_worker_takes_what_all_its_processes_take(story: Story) -> None:
 
 def test_processes_that_are_gone_before_anybody_looks_are_counted_by_what_they_used(story: Story) -> None:
     start(story, "while :; do sh -c 'i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done'; done")
-    run, sampler = story.processes("0001"), Sampler(story.folder)
+    run, sampler = story.processes("0001"), Sampler(story.folder, Limits())
     only_worker(sampler, run)
     shell = psutil.Process(run.child)
     story.wait(lambda: sum(shell.cpu_times()[2:4]) > 0.5, "half a second of work")
@@ -76,19 +77,19 @@ def test_what_a_worker_left_to_itself_is_still_its(story: Story) -> None:
     left = child_of(story)
     run = story.processes("0001")
     story.wait(lambda: psutil.Process(left).ppid() == run.supervisor, "the supervisor to take it on")
-    assert only_worker(Sampler(story.folder), run).processes == 2
+    assert only_worker(Sampler(story.folder, Limits()), run).processes == 2
 
 
 @pytest.mark.parametrize("change", [{"supervisor_start": 1}, {"supervisor_start": 0}, {"boot": "another"}])
 def test_a_process_of_the_same_number_is_not_taken_for_the_worker(story: Story, change: dict[str, Any]) -> None:
     start(story, "sleep 600")
     run = msgspec.structs.replace(story.processes("0001"), **change)
-    assert Sampler(story.folder).sample(utc_now(), {"0001": (1, run)}).workers == []
+    assert Sampler(story.folder, Limits()).sample(utc_now(), {"0001": (1, run)}).workers == []
 
 
 def test_another_attempt_does_not_begin_with_what_the_last_one_used(story: Story) -> None:
     start(story, "sleep 600")
-    run, sampler = story.processes("0001"), Sampler(story.folder)
+    run, sampler = story.processes("0001"), Sampler(story.folder, Limits())
     only_worker(sampler, run)
     (again,) = sampler.sample(utc_now(), {"0001": (2, run)}).workers
     assert again.attempt == 2
@@ -121,7 +122,7 @@ def test_who_sets_no_limit_is_never_short() -> None:
 
 
 def test_samples_are_written_at_their_pace(story: Story) -> None:
-    sampling = Sampling(story.state, busy=0.0, idle=600.0)
+    sampling = Sampling(story.state, Limits(), busy=0.0, idle=600.0)
     first, later = utc_now(), utc_now()
     sampling.turn(first, {})
     sampling.close()
@@ -139,7 +140,7 @@ def test_samples_are_written_at_their_pace(story: Story) -> None:
 
 def test_a_sample_that_cannot_be_written_is_said_and_taken_again(story: Story) -> None:
     story.state.machine.mkdir()
-    sampling = Sampling(story.state, idle=0.0)
+    sampling = Sampling(story.state, Limits(), idle=0.0)
     sampling.turn(utc_now(), {})
     sampling.close()
     assert sampling.machine is not None
@@ -157,7 +158,7 @@ def test_a_sample_that_cannot_be_written_is_said_and_taken_again(story: Story) -
 
 def test_worktrees_on_a_disk_that_is_gone_are_said(story: Story) -> None:
     story.state.worktrees.rmdir()
-    sampling = Sampling(story.state, idle=600.0)
+    sampling = Sampling(story.state, Limits(), idle=600.0)
     sampling.turn(utc_now(), {})
     sampling.close()
     with pytest.raises(FileNotFoundError, match="worktrees"):

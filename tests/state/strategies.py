@@ -65,6 +65,8 @@ records: dict[str, st.SearchStrategy[Any]] = {
         model.Exit, reason=text, started=times, ended=times, status=st.none() | st.integers(-64, 255), extra=extra
     ),
     "lease": st.builds(model.Lease, pid=counts, host=text, started=times, beat=times, ended=st.none() | times),
+    "ticket": st.builds(model.Ticket, since=times, task=text, attempt=counts, what=text, pid=counts, extra=extra),
+    "holder": st.builds(model.Holder, since=times, task=text, token=text, waited=st.floats(0, 9e9), extra=extra),
     "command": st.builds(model.Command, verb=text, at=times, by=text, text=text, extra=extra),
     "campaign": st.builds(
         model.Campaign,
@@ -85,6 +87,7 @@ records: dict[str, st.SearchStrategy[Any]] = {
         memory_free_mib=counts,
         disk_total_mib=counts,
         disk_free_mib=counts,
+        min_free_disk_mib=counts,
         workers=st.lists(workers, max_size=2),
         extra=extra,
     ),
