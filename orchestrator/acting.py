@@ -14,11 +14,11 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from orchestrator import attempts, merge_queue, prompts, tasks, worktrees
-from orchestrator.config import Agent
+from orchestrator import attempts, merge_queue, prompts, tasks, verify, worktrees
+from orchestrator.config import LOCK_SECONDS, Agent
 from orchestrator.failures import CHECKS
-from orchestrator.git import GitError
-from state import commands, event_log, files, messages
+from orchestrator.git import GitError, GitLocked
+from state import commands, event_log, files, locks, messages
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.layout import AttemptDir, StateDir
 from state.messages import Message
@@ -70,6 +70,8 @@ class Left:
     """A worktree had to stay."""
 
     why: str
+    again: bool = False
+    """Whether putting it away is to be tried again soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Envelope:
     message: str
     """The commit message for what the worker left uncommitted."""
     prompt: str = ""
+    lock_seconds: float = LOCK_SECONDS
+    """How long the checks wait for their turn at the lock `build`."""
 
 
 STARTING = frozenset({"starting"})
@@ -112,6 +116,8 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
         _clear(state, view.id, last)
     try:
         head = worktrees.prepare(state.repository, worktree, view.id, number, view.task.base)
+    except GitLocked:
+        raise
     except (GitError, Refused) as error:
         return Next("failed", STARTING, why=f"no worktree: {error}")
     unread = messages.unread(state.root, folder)
@@ -137,6 +143,7 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
             seconds=agent.seconds,
             grace=agent.grace,
             silence=agent.silence,
+            output=agent.max_output_mib * 1024 * 1024,
             signs=[str(path) for path in (folder.outbox, folder.worker, folder.captures)],
         ),
         text.encode("utf-8", "replace"),
@@ -170,7 +177,7 @@ def land(
 ) -> Next:
     """Verifies what the worker left and lands it; `on_merging` hears when the checks have passed.
 
-    Raises `Interrupted` soon after `ending` is set.
+    Raises `Interrupted` soon after `ending` is set, and what else `merge_queue.land` raises.
     """
     assert view.task is not None and view.status is not None  # noqa: S101 - only readable tasks are landed
     number = view.status.attempt
@@ -185,9 +192,11 @@ def land(
         metric=envelope.metric,
         environment=environment_of(state, view, number),
         folder=attempt.root,
+        turn=verify.Turn(state, locks.Who(view.id, number, "its checks"), envelope.lock_seconds),
     )
     if not change.worktree.exists():  # an earlier life removed it, or a person did: the branch has the work
         worktrees.prepare(state.repository, change.worktree, view.id, number, view.task.base)
+    worktrees.claim(state.repository, change.worktree)
 
     def passed_checks(checked: merge_queue.Checked) -> None:
         on_merging(Next("merging", frozenset({"verifying"}), checks=checked.checks, metric=checked.metric))
@@ -234,6 +243,8 @@ def put_away(state: StateDir, view: TaskView) -> Left | None:
     try:
         landed = merge_queue.landed_from(state.task(view.id).attempt(number).root) if view.state == "merged" else ""
         worktrees.put_away(state.repository, state.worktree(view.id), view.id, number, base, message, landed)
+    except (CannotWrite, GitLocked) as error:
+        return Left(str(error), again=True)
     except OpsroomError as error:
         return Left(str(error))
     return None

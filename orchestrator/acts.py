@@ -9,8 +9,9 @@ from typing import NamedTuple, Self
 
 from orchestrator.acting import Left, Next, later
 from orchestrator.campaign_runs import Begun
+from orchestrator.git import GitLocked
 from orchestrator.verify import Interrupted
-from state.errors import CannotWrite, OpsroomError
+from state.errors import CannotWrite, LockHeld, OpsroomError
 from state.model import CHECKING, LIVE
 
 __all__ = ["Acts", "After", "Done", "Heard"]
@@ -73,9 +74,9 @@ class Acts:
             return act()
         except Interrupted:
             return None
-        except CannotWrite as error:
+        except (CannotWrite, GitLocked, LockHeld) as error:
             if key.startswith("campaign/"):
-                return Begun(0, error=str(error))
+                return Begun(0, error=str(error), again=True)
             return later("", LIVE | CHECKING, str(error))
         except Exception as error:  # noqa: BLE001 - a thread's last words; the task says them, none is lost
             why = str(error) if isinstance(error, OpsroomError) else f"{type(error).__name__}: {error}"

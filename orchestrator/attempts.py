@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,8 +20,10 @@ from state.model import Attempt, Launch, decode, encode
 __all__ = ["end", "is_alive", "reap", "running_seconds", "start", "sweep"]
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SWEEPS = 50
 """How often processes are looked for, a twentieth of a second apart, before what is left is given up."""
+APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _STARTED: list[subprocess.Popen[bytes]] = []
 """Supervisors that this process started, whose statuses it has to take."""
 _STARTING = threading.Lock()
@@ -35,12 +38,14 @@ def start(root: Path, attempt: AttemptDir, launch: Launch, prompt: bytes) -> Non
     files.replace(root, attempt.launch, encode(launch))
     # The lock is held from here on without a gap: `is_alive` never sees a supervisor that is still starting as dead.
     try:
+        for path in (attempt.stdout, attempt.stderr):  # so that no supervisor starts for which there is no room
+            os.close(os.open(path, APPEND, 0o600))
         lock = os.open(attempt.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise CannotWrite(f"{attempt.lock}: {error.strerror or error}") from error
+        raise CannotWrite(f"{attempt.root}: {error.strerror or error}") from error
     try:
         _take(lock)
-        with (attempt.root / "supervisor.log").open("ab") as log:
+        with open(os.open(attempt.root / "supervisor.log", APPEND, 0o600), "ab") as log:
             supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(SUPERVISOR), str(attempt.root), str(lock)],
                 cwd="/",
@@ -102,12 +107,20 @@ def end(root: Path, attempt: AttemptDir, grace: float, reason: str = "cancelled"
     if not is_alive(attempt):
         return
     asked = "\n".join([f"{grace:g}", reason, " ".join(why.split())[:400], ""])
-    files.replace(root, attempt.cancel, asked.encode("utf-8", "replace"))
+    try:
+        files.replace(root, attempt.cancel, asked.encode("utf-8", "replace"))
+    finally:  # where that cannot be written, the signal alone ends it, with the grace that it was started with
+        _wake(root, attempt)
+
+
+def _wake(root: Path, attempt: AttemptDir) -> None:
+    """Signals the supervisor of `attempt`, if it has named itself and is of this machine, and of this boot."""
     try:
         run = decode(Attempt, files.read_text(root, attempt.run), str(attempt.run))
-    except BadFile:
+        here = (socket.gethostname(), BOOT_ID.read_text().strip())
+    except (BadFile, OSError):
         return  # it is starting; the supervisor looks for the file `cancel` every second
-    if run.supervisor_start and start_ticks(run.supervisor) == run.supervisor_start:
+    if (run.host, run.boot) == here and run.supervisor_start and start_ticks(run.supervisor) == run.supervisor_start:
         with contextlib.suppress(ProcessLookupError):
             os.kill(run.supervisor, signal.SIGTERM)
 

@@ -13,8 +13,8 @@ from orchestrator import campaigns, tasks, verify, worktrees
 from orchestrator.acting import Envelope
 from orchestrator.config import Config
 from orchestrator.events import Events
-from orchestrator.git import Git, GitError
-from state import files
+from orchestrator.git import Git, GitError, GitLocked
+from state import files, locks
 from state.campaign_file import BLOCKING, CampaignFile
 from state.errors import BadFile
 from state.layout import StateDir
@@ -32,6 +32,8 @@ class Begun:
     branch: str = ""
     metric: str = ""
     error: str = ""
+    again: bool = False
+    """With `error`: it is nobody's fault and is tried again soon."""
 
 
 class CampaignRuns:
@@ -47,14 +49,15 @@ class CampaignRuns:
         task = view.task
         title = " ".join(view.title.split())
         trailers = f"\n\nOpsroom-Task: {view.id}"
+        wait = self._config.checks.lock_seconds
         campaign = fleet.campaigns.get(view.campaign)
         if task is None or campaign is None or campaign.envelope is None:
-            return Envelope(self._config.checks.as_checks(), None, title + trailers)
+            return Envelope(self._config.checks.as_checks(), None, title + trailers, lock_seconds=wait)
         found = campaign.envelope
         words = {"campaign": campaign.name, "item": task.item, "index": str(task.index), "title": title}
         trailers += f"\nOpsroom-Campaign: {campaign.name}\nOpsroom-Item: {task.item}"
         prompt = _filled(self._prompt(campaign.name), words)
-        return Envelope(found.checks, found.metric, _filled(found.message, words) + trailers, prompt)
+        return Envelope(found.checks, found.metric, _filled(found.message, words) + trailers, prompt, wait)
 
     def _prompt(self, campaign: str) -> str:
         path = self._state.campaign(campaign).prompt
@@ -66,7 +69,7 @@ class CampaignRuns:
     def begin(self, view: CampaignView, run: int, ending: Event) -> Begun:
         """Makes the campaign's branch, if it has none, and measures it in a worktree that is removed again.
 
-        Raises `Interrupted` soon after `ending` is set, and `CannotWrite`.
+        Raises `Interrupted` soon after `ending` is set, `CannotWrite`, `GitLocked` and `LockHeld`.
         """
         envelope = view.envelope
         if envelope is None:
@@ -80,6 +83,8 @@ class CampaignRuns:
                     return Begun(run, error=f"branch {base!r} does not exist")
                 git.run("branch", "--no-track", "--", branch, base)
             metric = self._measure(view, branch, ending)
+        except GitLocked:
+            raise
         except GitError as error:
             return Begun(run, error=str(error))
         if envelope.metric is not None and not metric:
@@ -93,8 +98,10 @@ class CampaignRuns:
             return ""
         worktree = self._state.worktrees / f"_{view.name}"  # no task id begins with '_'
         environment = {"OPSROOM_STATE_DIR": str(self._state.root)}
-        with worktrees.scratch(self._state.repository, worktree, branch):
-            return verify.measure(metric, worktree, environment, self._metric_log(view.name), ending)
+        who = locks.Who(what=f"metric of {view.name}")
+        turn = verify.Turn(self._state, who, self._config.checks.lock_seconds)
+        with worktrees.scratch(self._state.repository, worktree, branch), verify.building(turn, ending) as given:
+            return verify.measure(metric, worktree, environment | given, self._metric_log(view.name), ending)
 
     def _metric_log(self, campaign: str) -> Path:
         return self._state.campaign(campaign).root / "metric.log"

@@ -51,6 +51,8 @@ class Agent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Between TERM and KILL."""
     silence: Annotated[float, msgspec.Meta(ge=0, le=30 * 86_400)] = 0.0
     """Seconds without a sign of life (output, message, checkpoint, picture) that end an attempt; 0 sets no limit."""
+    max_output_mib: Annotated[int, msgspec.Meta(ge=0, le=1_048_576)] = 1024
+    """What one attempt may print, to standard output and standard error together; 0 sets no limit."""
     tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
     """What one attempt may use, as far as it is told; 0 sets no limit."""
     dollars: Annotated[float, msgspec.Meta(ge=0)] = 0.0
@@ -73,11 +75,11 @@ class Checks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     commands: list[str] = []
     """Each split into words as a shell does it, but run without one."""
     seconds: Seconds = 600.0
-
-    def as_checks(self) -> list[Check]:
     """How long each may take."""
     lock_seconds: Seconds = LOCK_SECONDS
     """How long their turn at the lock `build` is waited for before the change has to queue up again."""
+
+    def as_checks(self) -> list[Check]:
         """The commands as checks, each named by its own words."""
         return [Check(name=text, command=shlex.split(text), seconds=self.seconds) for text in self.commands]
 

@@ -62,6 +62,8 @@ def _how(attempt: int, ended: Exit) -> str:
             return f"attempt {attempt} ran out of time after {seconds:.0f} s"
         case "silent":
             return f"attempt {attempt} gave no sign of life for too long and was ended after {seconds:.0f} s"
+        case "output":
+            return f"attempt {attempt} printed more than it may and was ended after {seconds:.0f} s"
         case "cancelled":
             return f"attempt {attempt} was ended from outside"
         case "exited":

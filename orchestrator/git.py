@@ -3,16 +3,18 @@
 A worktree that a worker has touched may hold anything, so nothing that it configured is run.
 """
 
+import contextlib
 import functools
 import os
 import re
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-from state.errors import OpsroomError
+from state.errors import CannotWrite, OpsroomError
 
-__all__ = ["Git", "GitError"]
+__all__ = ["Git", "GitError", "GitLocked"]
 
 SAFE = (
     *("-c", "core.hooksPath=/dev/null"),
@@ -30,6 +32,9 @@ HALF_MADE = re.compile(r"^fatal: (failed to read \S*/worktrees/.*/commondir|Inva
 """What git says while a worktree is added or removed beside it; it then gives up before it has done anything."""
 HALF_MADE_LOOKS = 40
 """How often such a call is made, a twentieth of a second apart."""
+LOCKED = re.compile(r"Unable to create '(.*\.lock)': File exists")
+"""What git says of another git's lock file, whichever it is."""
+NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system")
 
 
 class GitError(OpsroomError):
@@ -38,19 +43,40 @@ class GitError(OpsroomError):
     title = "git failed"
 
 
+class GitLocked(GitError):
+    """A lock file of git's is in the way. A git that works there removes its own soon; one that was killed has left it.
+
+    What was to be done can be tried again.
+    """
+
+    title = "git is locked"
+
+    def __init__(self, lock: Path, owner: str = "") -> None:
+        since = ""
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            since = f" since {datetime.fromtimestamp(lock.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        todo = owner or "a git is at work there, or one was killed and left it: remove it if none is"
+        super().__init__(f"{lock} is in the way{since}", todo=todo)
+        self.lock = lock
+
+
 class Git:
     """git in one working directory.
 
     `holding` is an open lock that git keeps open as well: should this process be killed, the lock is free only
-    once git has ended, too.
+    once git has ended, too. Where `folder` is `linked`, a worktree, no repository further up is taken for its own.
     """
 
-    def __init__(self, folder: Path, holding: int | None = None) -> None:
+    def __init__(self, folder: Path, holding: int | None = None, *, linked: bool = False) -> None:
         self.folder = folder
+        self._linked = linked
         self._holding = () if holding is None else (holding,)
 
     def run(self, *arguments: str, text: str = "") -> str:
-        """The standard output of `git <arguments>`, its last newline removed; raises `GitError`."""
+        """The standard output of `git <arguments>`, its last newline removed.
+
+        Raises `GitError`, and as every call of git `GitLocked`, and `CannotWrite` where the disk is full.
+        """
         done = self._call(arguments, text)
         if done.returncode:
             said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
@@ -69,6 +95,10 @@ class Git:
             if not (done.returncode and HALF_MADE.search(done.stderr)):
                 break
             time.sleep(0.05)
+        if done.returncode and (found := LOCKED.search(done.stderr)):
+            raise GitLocked(Path(found[1]))
+        if done.returncode and (found := NO_ROOM.search(done.stderr)):
+            raise CannotWrite(f"git {arguments[0]} in {self.folder}: {found[0].lower()}", todo="free space")
         return done
 
     def _call_once(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
@@ -77,7 +107,7 @@ class Git:
             return subprocess.run(
                 argv,
                 cwd=self.folder,
-                env=_environment(),
+                env=_environment() | ({"GIT_CEILING_DIRECTORIES": str(self.folder.parent)} if self._linked else {}),
                 input=text,
                 capture_output=True,
                 encoding="utf-8",

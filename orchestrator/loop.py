@@ -15,7 +15,7 @@ from datetime import datetime
 
 import msgspec
 
-from orchestrator import acting, attempts, campaigns, schedule, tasks, worktrees
+from orchestrator import acting, attempts, campaigns, leftovers, schedule, tasks, worktrees
 from orchestrator.acting import Left, Next
 from orchestrator.acts import Acts, Done, Heard
 from orchestrator.campaign_runs import Begun, CampaignRuns
@@ -108,7 +108,7 @@ class Orchestrator:
             listening = threading.Thread(target=self._listen, args=(watcher,), name="watch", daemon=True)
             self._events.tell("up", pid=lease.lease.pid, host=lease.lease.host)
             acting.write_wrapper(self.state)
-            tasks.leftovers(self.state)
+            self._mend()
             with self._acts:
                 listening.start()
                 self._take(self._heard.get())  # everything there is, before anything is decided
@@ -126,6 +126,15 @@ class Orchestrator:
             lease.lease.why = self.why
             self._events.tell("down", why=self.why)
         listening.join(timeout=2)
+
+    def _mend(self) -> None:
+        """Mends what a crash left half done."""
+        leftovers.remove_unfinished_tasks(self.state)
+        sweeping = functools.partial(leftovers.remove_unfinished_writes, self.state)
+        threading.Thread(target=sweeping, name="sweep", daemon=True).start()  # it looks into every folder
+        with self._troubles.trying("worktrees"):
+            for told in worktrees.mend(self.state.repository, self.state.worktrees):
+                self._events.tell("worktree", why=told)
 
     def _drain(self, lease: Holding) -> None:
         """Waits for what threads are doing, so that what comes of it is written; not for long."""

@@ -4,15 +4,16 @@ The branch moves only from the commit that was checked against, so two changes c
 Each step is written down before it is taken, so a landing that was cut off anywhere is taken up, not done twice.
 """
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
 from orchestrator import verify, worktrees
-from orchestrator.git import Git, GitError
+from orchestrator.git import Git, GitError, GitLocked
 from state import files
-from state.errors import BadFile, CannotWrite, OpsroomError, Refused
+from state.errors import BadFile, CannotWrite, LockHeld, OpsroomError, Refused
 from state.model import Check, Metric, Record, decode, encode
 
 __all__ = ["Change", "Checked", "Landing", "land", "landed_from"]
@@ -33,6 +34,7 @@ class Change(NamedTuple):
     environment: dict[str, str]
     folder: Path
     """The attempt's, for `landing.toml` and the output of the checks."""
+    turn: verify.Turn
 
 
 class Checked(Record):
@@ -73,12 +75,13 @@ class Landing(NamedTuple):
 def land(change: Change, merging: Callable[[Checked], None], ending: Event) -> Landing:
     """Takes `change` onto its base. `merging` is called once the checks have passed.
 
-    Raises `CannotWrite`, and `Interrupted` soon after `ending` is set: landing again is safe after either.
+    Raises `CannotWrite` and `GitLocked`, `LockHeld` when its turn to be checked did not come, and `Interrupted` soon
+    after `ending` is set: landing again is safe after any of them.
     """
     try:
         with worktrees.alone(change.folder / "landing.lock") as lock:
-            return _land(change, Git(change.worktree, lock), merging, ending)
-    except CannotWrite:
+            return _land(change, Git(change.worktree, lock, linked=True), merging, ending)
+    except (CannotWrite, GitLocked, LockHeld):
         raise
     except Refused as error:
         return Landing("failed", str(error))
@@ -132,17 +135,16 @@ def _check(
     change: Change, git: Git, tip: str, target: str, ending: Event
 ) -> Landing | tuple[Checked, tuple[verify.CheckResult, ...]]:
     """Rebases the change onto `target` and runs the checks there: what may land, or why nothing does."""
-    if not git.is_ancestor(target, "HEAD"):
-        _rebase(git, target, change.base)
-    if git.ask("diff", "--quiet", "--no-ext-diff", target, "HEAD") is not None:
+    if not _follow(git, target, change.base):
         return Landing("nothing")
-    logs = change.folder / "checks"
-    results = tuple(verify.run_checks(change.checks, change.worktree, logs, change.environment, ending))
-    failed = verify.first_failure(results)
-    metric = ""
-    if not failed and change.metric is not None:
-        metric = verify.measure(change.metric, change.worktree, change.environment, logs / "metric.log", ending)
-        failed = "" if metric else f"metric {change.metric.name} gave no number"
+    results: tuple[verify.CheckResult, ...] = ()
+    failed = metric = ""
+    if change.checks or change.metric is not None:
+        with verify.building(change.turn, ending) as given:
+            target = git.branch_tip(change.base) or target  # it may have moved while the turn was waited for
+            if not _follow(git, target, change.base):
+                return Landing("nothing")
+            results, failed, metric = _verify(change, change.environment | given, ending)
     # everything of the worker's is committed: what lies about now was left by the checks
     git.run("reset", "--quiet", "--hard")
     git.run("clean", "--quiet", "-d", "--force")
@@ -153,9 +155,31 @@ def _check(
     return Checked(tip=tip, onto=target, commit=commit, checks=passed, metric=metric), results
 
 
+def _verify(
+    change: Change, environment: dict[str, str], ending: Event
+) -> tuple[tuple[verify.CheckResult, ...], str, str]:
+    """The results of the checks, why the change may not land or '', and the metric or ''."""
+    logs = change.folder / "checks"
+    results = tuple(verify.run_checks(change.checks, change.worktree, logs, environment, ending))
+    failed = verify.first_failure(results)
+    if failed or change.metric is None:
+        return results, failed, ""
+    metric = verify.measure(change.metric, change.worktree, environment, logs / "metric.log", ending)
+    return results, "" if metric else f"metric {change.metric.name} gave no number", metric
+
+
+def _follow(git: Git, target: str, base: str) -> bool:
+    """Rebases the change onto `target`, the tip of `base`; whether anything of it is left."""
+    if not git.is_ancestor(target, "HEAD"):
+        _rebase(git, target, base)
+    return git.ask("diff", "--quiet", "--no-ext-diff", target, "HEAD") is None
+
+
 def _rebase(git: Git, target: str, base: str) -> None:
     try:
         git.run("rebase", "--quiet", target)
+    except GitLocked:
+        raise
     except GitError as error:
         conflicts = (git.ask("diff", "--name-only", "--diff-filter=U") or "").split()
         git.ask("rebase", "--abort")
@@ -186,10 +210,24 @@ def _move(git: Git, base: str, old: str, new: str) -> str:
         inside = Git(checkout)
         if inside.run("rev-parse", "HEAD") != old:
             return f"{base} moved meanwhile"
-        inside.run("merge", "--quiet", "--ff-only", new)
+        try:
+            inside.run("merge", "--quiet", "--ff-only", new)
+        except OpsroomError:
+            _take_back(inside, old, new)
+            raise
     except GitError as error:
         return str(error)
     return ""
+
+
+def _take_back(checkout: Git, old: str, new: str) -> None:
+    """Undoes what a merge that could not move its branch in the end has done to the files: they are as in `old` again.
+
+    Files that a person has changed since stay as they are.
+    """
+    with contextlib.suppress(OpsroomError):
+        if checkout.run("rev-parse", "HEAD") == old:
+            checkout.ask("read-tree", "-m", "-u", new, old)
 
 
 def _path(change: Change) -> Path:

@@ -9,6 +9,7 @@ It lives in a session of its own and needs nobody: the orchestrator may die and 
 - DIR/cancel ends the attempt: TERM, a grace, KILL. Its lines: the grace in seconds, then perhaps the reason for the
   exit record (`cancelled` unless it is given) and a sentence why.
 - An attempt that gives no sign of life for too long, by its output or by what it writes elsewhere, is ended, too.
+- An attempt that prints more than its limit is ended; so is one whose lock is gone, for nobody could find it.
 - DIR/exit.toml is written last, whole: the status, why it ended, what it used.
 
 What the worker leaves behind is re-parented to this process (a child subreaper) and ended with it.
@@ -28,8 +29,8 @@ from datetime import UTC, datetime
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SWEEPS = 50
 """How often what was left behind is signalled, a tenth of a second apart, before it is given up."""
-WRITES = 20
-"""How often, over nine minutes, the exit record is tried to be written."""
+WRITE_SECONDS = 7 * 86_400.0
+"""For how long the exit record is tried to be written: a disk that is full may have room again."""
 POLL = 1.0
 """Seconds between two looks at DIR/cancel; a signal is noticed at once."""
 
@@ -58,11 +59,17 @@ def write_whole(path: str, fields: dict[str, str | int | float | datetime | None
             text = str(value)
         lines.append(f"{key} = {text}\n")
     ready = f".{path}.{os.getpid()}"
-    with open(ready, "w", encoding="utf-8", errors="replace") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(ready, path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with open(os.open(ready, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(ready, path)
+    except OSError:
+        with contextlib.suppress(OSError):  # what could not be written whole takes no room
+            os.unlink(ready)
+        raise
 
 
 def now() -> datetime:
@@ -73,7 +80,8 @@ def now() -> datetime:
 class Supervisor:
     """One attempt, from its start to its exit record."""
 
-    def __init__(self) -> None:
+    def __init__(self, lock: int) -> None:
+        self.lock = lock
         with open("launch.toml", "rb") as file:
             launch = tomllib.load(file)
         self.argv: list[str] = launch["argv"]
@@ -82,6 +90,7 @@ class Supervisor:
         self.seconds = float(launch["seconds"])
         self.grace = float(launch["grace"])
         self.silence = float(launch.get("silence", 0))
+        self.output = int(launch.get("output", 0))
         self.signs: list[str] = ["stdout.log", "stderr.log", *launch.get("signs", [])]
         self.seen: list[tuple[int, int]] = []
         self.heard = self.begun = time.monotonic()
@@ -92,6 +101,8 @@ class Supervisor:
         self.reason = ""
         self.status: int | None = None
         self.usage: resource.struct_rusage | None = None
+        self.unwritten: dict[str, str | int | float | datetime | None] = {}
+        """What is to stand in DIR/run.toml, until it does."""
 
     def run(self) -> None:
         """Runs the attempt to its end."""
@@ -104,17 +115,15 @@ class Supervisor:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
         me = os.getpid()
-        write_whole(
-            "run.toml",
-            {
-                "supervisor": me,
-                "supervisor_start": start_ticks(me),
-                "boot": boot,
-                "host": socket.gethostname(),
-                "started": self.started,
-                "child": self.pid,
-            },
-        )
+        self.unwritten = {
+            "supervisor": me,
+            "supervisor_start": start_ticks(me),
+            "boot": boot,
+            "host": socket.gethostname(),
+            "started": self.started,
+            "child": self.pid,
+        }
+        self._name_processes()
         self._reap()
         while self.status is None:
             self._watch()
@@ -133,11 +142,20 @@ class Supervisor:
             "system_seconds": use.ru_stime,
             "leaked": leaked,
         }
-        for turn in range(WRITES):  # a full disk may have room again
+        until, pause = time.monotonic() + WRITE_SECONDS, 1.0
+        while not self._lost() and time.monotonic() < until:
             with contextlib.suppress(OSError):
                 write_whole("exit.toml", record)
                 return
-            time.sleep(min(turn + 1, 30))
+            time.sleep(pause)
+            pause = min(pause * 1.5, 30.0)
+
+    def _name_processes(self) -> None:
+        """Writes DIR/run.toml, or leaves it for the next look where there is no room for it."""
+        with contextlib.suppress(OSError):
+            if self.unwritten:
+                write_whole("run.toml", self.unwritten)
+                self.unwritten = {}
 
     def _start(self, libc: ctypes.CDLL) -> str:
         """Forks the worker; returns why it could not be executed, or ''."""
@@ -172,6 +190,7 @@ class Supervisor:
     def _watch(self) -> None:
         """Waits for something to happen, at most a second, and acts on it."""
         moment = time.monotonic()
+        self._name_processes()
         if not self.reason:
             if moment >= self.deadline:
                 self._end("timeout")
@@ -179,7 +198,11 @@ class Supervisor:
                 self._end("cancelled")
             elif self.silence and self._silent(moment):
                 self._end("silent")
-        elif self.kill_at is not None and moment >= self.kill_at:
+            elif self.output and self._printed() > self.output:
+                self._end("output")
+            elif self._lost():
+                self._end("lost")
+        elif self.kill_at is not None and (moment >= self.kill_at or self._pours()):
             self._signal(signal.SIGKILL)
         wake = self.deadline if not self.reason else (self.kill_at or moment)
         waited = signal.sigtimedwait(self.signals, min(POLL, max(0.02, wake - moment)))
@@ -201,6 +224,27 @@ class Supervisor:
         if seen != self.seen:
             self.seen, self.heard = seen, moment
         return moment - self.heard >= self.silence
+
+    def _printed(self) -> int:
+        """Bytes that the worker has printed."""
+        size = 0
+        for path in ("stdout.log", "stderr.log"):
+            with contextlib.suppress(OSError):
+                size += os.stat(path, follow_symlinks=False).st_size
+        return size
+
+    def _pours(self) -> bool:
+        """Whether the worker was ended for what it printed and uses its grace to print as much again."""
+        return self.reason == "output" and self._printed() > 2 * self.output
+
+    def _lost(self) -> bool:
+        """Whether the lock that this process holds is no longer DIR/lock: to whoever looks, nothing runs here."""
+        try:
+            return not os.path.samestat(os.stat("lock", follow_symlinks=False), os.fstat(self.lock))
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
 
     def _end(self, reason: str) -> None:
         self.reason = reason
@@ -274,4 +318,4 @@ def children(parent: int) -> list[int]:
 if __name__ == "__main__":
     os.set_inheritable(int(sys.argv[2]), False)
     os.chdir(sys.argv[1])
-    Supervisor().run()
+    Supervisor(int(sys.argv[2])).run()

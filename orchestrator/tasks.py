@@ -1,6 +1,5 @@
 """Makes tasks and moves them: the two things that write `task.toml`, `spec.md` and `status.toml`."""
 
-import contextlib
 import os
 import shutil
 from datetime import datetime
@@ -16,7 +15,7 @@ from state.layout import StateDir, TaskDir
 from state.model import Status, Task, encode
 from state.views import TaskView
 
-__all__ = ["BY", "count", "create", "leftovers", "move", "names", "next_id", "paths_of"]
+__all__ = ["BY", "count", "create", "move", "names", "next_id", "paths_of"]
 
 BY = "orchestrator"
 
@@ -106,11 +105,3 @@ def count(state: StateDir, view: TaskView) -> frozenset[str]:
     path = state.task(view.id).status
     files.replace(state.root, path, encode(status))
     return frozenset({state.relative(path)})
-
-
-def leftovers(state: StateDir) -> None:
-    """Removes what a crash left half made: tasks that never got their name."""
-    with contextlib.suppress(FileNotFoundError), os.scandir(state.tasks) as entries:
-        for entry in entries:
-            if entry.name.startswith(".new-"):
-                shutil.rmtree(entry.path, ignore_errors=True)

@@ -7,14 +7,14 @@ A worktree lasts as long as its task is open, over all its attempts; each attemp
 import contextlib
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator import worktree_links
 from orchestrator.git import Git
 from state.errors import CannotWrite, Refused
 
-__all__ = ["alone", "attempt_branch", "keep", "prepare", "put_away", "restore", "scratch"]
+__all__ = ["alone", "attempt_branch", "claim", "keep", "mend", "prepare", "put_away", "restore", "scratch"]
 
 UNFINISHED = {
     "rebase-merge": "rebase",
@@ -24,8 +24,6 @@ UNFINISHED = {
     "REVERT_HEAD": "revert",
 }
 """What lies in a worktree's git directory in the middle of an operation, and the command that it belongs to."""
-REMOVING = "opsroom-removing"
-"""Lies there once a worktree is being removed: what is missing in it was not deleted by the worker."""
 
 
 def attempt_branch(task_id: str, attempt: int) -> str:
@@ -34,21 +32,47 @@ def attempt_branch(task_id: str, attempt: int) -> str:
 
 
 @contextlib.contextmanager
-def alone(lock: Path) -> Iterator[int]:
+def alone(lock: Path, wait: bool = True) -> Iterator[int | None]:
     """Holds the file `lock`, which is made if need be, against other threads and processes; gives it open.
 
-    A git that is handed it (`Git(…, holding)`) goes on holding it when this process is killed. Raises `CannotWrite`.
+    A git that is handed it (`Git(…, holding)`) goes on holding it when this process is killed. Where it is not to
+    `wait`, and another holds it, it gives None. Raises `CannotWrite`.
     """
     try:
-        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CannotWrite(f"{lock}: {error.strerror or error}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield descriptor
     finally:
         os.close(descriptor)
+
+
+def mend(repository: Path, folder: Path) -> list[str]:
+    """Mends what a crash or a move left in `folder`, where the worktrees are; what there is to tell a person of it.
+
+    Raises `GitError` or `CannotWrite`.
+    """
+    with alone(folder / ".lock", wait=False) as lock:
+        if lock is None:  # a git that outlived its orchestrator is at work: what it leaves is mended when it is needed
+            return []
+        return worktree_links.mend(Git(repository, lock), folder)
+
+
+def claim(repository: Path, worktree: Path) -> None:
+    """Makes sure that what is done in `worktree` is done in `repository`.
+
+    Raises `GitError`, `CannotWrite`, and `Refused` for a worktree of another repository.
+    """
+    with alone(_adding(worktree)) as lock:
+        if aside := worktree_links.claim(Git(repository, lock), worktree):
+            raise Refused("its worktree is of another repository", todo=f"it was put aside as {aside}")
 
 
 def _adding(worktree: Path) -> Path:
@@ -66,20 +90,21 @@ def prepare(repository: Path, worktree: Path, task_id: str, attempt: int, base: 
     branch = attempt_branch(task_id, attempt)
     with alone(_adding(worktree)) as lock:
         git = Git(repository, lock)
-        if (worktree / ".git").is_file() and not _half_there(worktree):
-            inside = Git(worktree, lock)
+        there = worktree.is_dir() and not worktree_links.half_there(git, worktree)
+        if there and not worktree_links.claim(git, worktree):
+            inside = Git(worktree, lock, linked=True)
             _unlock(worktree)
             if inside.ask("symbolic-ref", "--short", "HEAD") != branch:
                 if unfinished(inside):
                     set_aside(worktree, _newest(git, task_id, attempt - 1) or branch)
                 inside.run("switch", "--quiet", "--force-create", branch)
             return inside.run("rev-parse", "HEAD")
-        _remove_half(git, worktree)
+        worktree_links.remove_half(git, worktree)
         start = _newest(git, task_id, attempt) or base
         if git.commit_of(start) is None:
             raise Refused(f"branch {start!r} does not exist", todo="set orchestrator.base in opsroom.toml")
         git.run("worktree", "add", "--quiet", "-B", branch, "--", str(worktree), start)
-        return Git(worktree).run("rev-parse", "HEAD")
+        return Git(worktree, linked=True).run("rev-parse", "HEAD")
 
 
 def _newest(git: Git, task_id: str, attempt: int) -> str:
@@ -108,7 +133,7 @@ def keep(worktree: Path, branch: str, message: str) -> str:
     A worker that worked on a branch of another name is followed, as long as nothing of `branch` is left behind.
     Raises `Refused` where taking the work would lose or spoil some of it.
     """
-    git = Git(worktree)
+    git = Git(worktree, linked=True)
     _unlock(worktree)
     if operation := unfinished(git):
         raise Refused(f"the worktree is in the middle of a {operation}", todo=f"look at {worktree}")
@@ -128,7 +153,7 @@ def restore(worktree: Path, branch: str, tip: str) -> None:
 
     For a landing that was cut off in its rebase or its checks.
     """
-    git = Git(worktree)
+    git = Git(worktree, linked=True)
     _unlock(worktree)
     if operation := unfinished(git):
         git.ask(operation, "--quit")
@@ -141,7 +166,7 @@ def set_aside(worktree: Path, branch: str) -> None:
 
     The worktree then stands where `branch` does.
     """
-    git = Git(worktree)
+    git = Git(worktree, linked=True)
     git.run("add", "--all")
     tree = git.run("write-tree")
     commit = git.run("commit-tree", tree, "-p", "HEAD", text=f"Unfinished {unfinished(git)}, as the worker left it\n")
@@ -162,13 +187,14 @@ def put_away(
     branch = attempt_branch(task_id, attempt)
     with alone(_adding(worktree)) as lock:
         git = Git(repository, lock)
-        if not (worktree / ".git").exists():  # a git that outlived its orchestrator may have removed it meanwhile
+        if not worktree.is_dir():  # a git that outlived its orchestrator may have removed it meanwhile
             return
-        folder = _git_folder(worktree)
-        if folder is None or _half_there(worktree):
-            _remove_half(git, worktree)
+        if worktree_links.half_there(git, worktree):
+            worktree_links.remove_half(git, worktree)
             return
-        inside = Git(worktree, lock)
+        if worktree_links.claim(git, worktree):
+            return
+        inside = Git(worktree, lock, linked=True)
         if unfinished(inside):
             set_aside(worktree, branch)
         keep(worktree, branch, message)
@@ -176,7 +202,8 @@ def put_away(
         _drop_landed(inside, task_id, attempt, base, landed)
         if not inside.run("for-each-ref", "--count=1", "--contains", "HEAD", "refs/heads"):
             raise Refused("its commit is on no branch", todo=f"look at {worktree}")
-        (folder / REMOVING).touch()
+        if folder := worktree_links.git_folder(worktree):
+            (folder / worktree_links.REMOVING).touch()
         git.run("worktree", "remove", "--", str(worktree))
 
 
@@ -193,52 +220,15 @@ def _drop_landed(git: Git, task_id: str, attempt: int, base: str, landed: str) -
 
 def unfinished(git: Git) -> str:
     """The operation that the worktree is in the middle of (`rebase`, `merge`, …), or ''."""
-    folder = _git_folder(git.folder)
+    folder = worktree_links.git_folder(git.folder)
     return next((operation for name, operation in UNFINISHED.items() if folder and (folder / name).exists()), "")
 
 
-def _git_folder(worktree: Path) -> Path | None:
-    """The git directory of a linked worktree, by the file `.git` in it."""
-    try:
-        text = (worktree / ".git").read_text("utf-8", "surrogateescape")
-    except OSError:
-        return None
-    kind, _, path = text.partition(": ")
-    return Path(worktree, path.strip()) if kind == "gitdir" else None
-
-
 def _unlock(worktree: Path) -> None:
-    """Removes the locks of a git that was killed. Nothing of the worker's runs when this is called."""
-    if folder := _git_folder(worktree):
-        for name in ("index.lock", "HEAD.lock"):
-            (folder / name).unlink(missing_ok=True)
-
-
-def _half_there(worktree: Path) -> bool:
-    """Whether `git worktree add` or `remove` was killed in the middle: there is no work in it that is not kept."""
-    folder = _git_folder(worktree)
-    return folder is None or (folder / REMOVING).exists() or _says_initializing(folder)
-
-
-def _says_initializing(folder: Path) -> bool:
-    """Whether the git directory of a worktree is one that `git worktree add` has not come to the end of."""
-    try:
-        return (folder / "locked").read_bytes().strip() == b"initializing"
-    except OSError:
-        return False
-
-
-def _remove_half(git: Git, worktree: Path) -> None:
-    if (worktree / ".git").is_file():
-        shutil.rmtree(worktree, ignore_errors=True)
-    # what git itself keeps of it can be so incomplete that no command that looks at worktrees works any more
-    kept = Path(git.folder, git.run("rev-parse", "--git-common-dir"), "worktrees", worktree.name)
-    if _says_initializing(kept):
-        shutil.rmtree(kept, ignore_errors=True)
-    git.run("worktree", "prune")
+    worktree_links.unlock(worktree, attempt_branch(worktree.name, 1).rpartition("/")[0])
 
 
 def _drop(git: Git, worktree: Path) -> None:
     git.ask("worktree", "remove", "--force", "--force", "--", str(worktree))
     if worktree.exists():
-        _remove_half(git, worktree)
+        worktree_links.remove_half(git, worktree)

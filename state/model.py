@@ -129,6 +129,8 @@ class Launch(Record):
     """Seconds without any sign of life after which the attempt is ended; 0 sets no limit."""
     signs: list[str] = []
     """Files and folders besides its output whose changes are signs of life."""
+    output: Count = 0
+    """Bytes that the attempt may print; what prints more is ended. 0 sets no limit."""
     sandbox: str = ""
     """What the attempt runs in: `bubblewrap`, `none`."""
 
@@ -151,7 +153,7 @@ class Exit(Record):
     """`attempts/<n>/exit.toml`: how an attempt ended, by its supervisor."""
 
     reason: str
-    """`exited`, `timeout`, `silent`, `budget`, `cancelled` or `exec_failed`."""
+    """`exited`, `timeout`, `silent`, `output`, `budget`, `cancelled`, `lost` or `exec_failed`."""
     started: Time
     ended: Time
     status: int | None = None

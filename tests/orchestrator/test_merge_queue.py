@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from orchestrator import merge_queue, verify, worktrees
 from orchestrator.merge_queue import Change, Checked, Landing
 from state.errors import CannotWrite
+from state.locks import Who
 from state.model import Check, Metric
-from tests.stories import Story
+from tests.stories import DEADLINE, Story
 
 BRANCH = "opsroom/0001/1"
 
@@ -21,6 +21,8 @@ def change(story: Story, **parts: Any) -> Change:
     worktree = story.state.worktree("0001")
     if not worktree.exists():
         worktrees.prepare(story.repository, worktree, "0001", 1, "main")
+    folder = story.state.task("0001").attempt(1).root
+    folder.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = {
         "worktree": worktree,
         "branch": BRANCH,
@@ -29,7 +31,8 @@ def change(story: Story, **parts: Any) -> Change:
         "checks": [],
         "metric": None,
         "environment": {},
-        "folder": story.state.task("0001").attempt(1).root,
+        "folder": folder,
+        "turn": verify.Turn(story.state, Who("0001", 1), DEADLINE),
     }
     return Change(**values | parts)
 
@@ -222,7 +225,6 @@ def test_a_crash_in_the_rebase_is_begun_again(story: Story) -> None:
     write(what)
     tip = worktrees.keep(what.worktree, BRANCH, "the change")
     advance(story)
-    what.folder.mkdir(parents=True)
     (what.folder / "landing.toml").write_text(f'tip = "{tip}"\n')
     editor = "sed -i s/^pick/edit/"
     story.git("-c", f"sequence.editor={editor}", "rebase", "--quiet", "--interactive", "main", cwd=what.worktree)
@@ -240,8 +242,8 @@ def test_a_base_that_is_gone_fails_the_change(story: Story) -> None:
 def test_what_cannot_be_written_down_is_not_begun(story: Story) -> None:
     what = change(story)
     write(what)
-    what.folder.parent.mkdir(parents=True, exist_ok=True)
-    Path(what.folder).touch()
+    what.folder.rmdir()
+    what.folder.touch()
     with pytest.raises(CannotWrite):
         land(what)
     assert story.subjects() == ["first"]

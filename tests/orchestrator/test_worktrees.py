@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import worktrees
+from orchestrator import worktree_links, worktrees
 from orchestrator.git import Git
 from state.errors import Refused
 from tests.stories import Story
@@ -178,7 +178,7 @@ def test_a_removal_that_was_cut_off_is_ended_and_nothing_of_it_taken_for_work(st
     prepare(story)
     write(story, "made")
     tip = keep(story)
-    (story.repository / ".git" / "worktrees" / "0001" / worktrees.REMOVING).touch()
+    (story.repository / ".git" / "worktrees" / "0001" / worktree_links.REMOVING).touch()
     (story.state.worktree("0001") / "notes.txt").unlink()
     put_away(story)
     assert not story.state.worktree("0001").exists()

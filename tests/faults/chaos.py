@@ -1,0 +1,146 @@
+"""Kills whoever takes part, at moments that chance chooses, and says afterwards who is still there."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from state.errors import BadFile
+from state.model import Attempt, decode
+from tests.e2e.terminals import PyteTerminal
+from tests.stories import Story, alive
+
+WORKER = """\
+i=$(cat "$OPSROOM_TASK_DIR/worker/checkpoint.md" 2> /dev/null || echo 0)
+while [ "$i" -lt {steps} ]; do
+    i=$((i + 1))
+    echo "$i"
+    mkdir -p "$OPSROOM_TASK"
+    echo "$i" > "$OPSROOM_TASK/$i"
+    git add --all || exit 1
+    git diff --cached --quiet || git commit --quiet --message "$OPSROOM_TASK step $i" || exit 1
+    if [ "$i" = 2 ]; then
+        echo "$i" | opsroom checkpoint -
+    else
+        echo "$i" > "$OPSROOM_TASK_DIR/worker/.next" &&
+            mv "$OPSROOM_TASK_DIR/worker/.next" "$OPSROOM_TASK_DIR/worker/checkpoint.md"
+    fi
+    sleep {pause}
+done
+[ "$i" -eq {steps} ] && opsroom result success
+"""
+"""Prints the number of each step, commits a file for it, and goes on from its checkpoint."""
+
+
+class Chaos:
+    """The parties of one story: its orchestrator, its control room, and what runs by its attempts."""
+
+    def __init__(self, story: Story, chance: random.Random) -> None:
+        self.story = story
+        self.chance = chance
+        self.killed: dict[str, int] = {}
+        self._orchestrator: subprocess.Popen[bytes] | None = None
+        self._room: PyteTerminal | None = None
+        self.said = story.folder / "orchestrators.log"
+        """What all of the orchestrators printed."""
+
+    def begin(self) -> None:
+        """Starts whichever of orchestrator and control room does not run."""
+        if self._orchestrator is None or self._orchestrator.poll() is not None:
+            with self.said.open("ab") as out:
+                self._orchestrator = subprocess.Popen(
+                    [sys.executable, "-m", "opsroom", "up"],
+                    cwd=self.story.repository,
+                    env=self.story.environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                )
+        if self._room is None:
+            argv = [sys.executable, "-m", "opsroom", "tui"]
+            environment = self.story.environment()
+            self._room = PyteTerminal(argv, columns=80, rows=24, cwd=self.story.repository, environment=environment)
+
+    def round(self, longest: float) -> None:
+        """Kills one to three parties within `longest` seconds, and starts again what a person would."""
+        time.sleep(self.chance.uniform(0.0, longest))  # the moment of the fault, not a wait for anything
+        kinds = ("orchestrator", "supervisor", "agent", "agent's own", "app")
+        for kind in self.chance.sample(kinds, self.chance.choice((1, 1, 1, 2, 3))):
+            if self._kill(kind):
+                self.killed[kind] = self.killed.get(kind, 0) + 1
+        self.begin()
+
+    def _kill(self, kind: str) -> bool:
+        if kind == "orchestrator" and self._orchestrator is not None:
+            self._orchestrator.kill()
+            self._orchestrator.wait()
+            return True
+        if kind == "app" and self._room is not None:
+            self._room.close()
+            self._room = None
+            return True
+        runs = [run for run in self.attempts() if alive(run.child)]
+        if not runs:
+            return False
+        run = self.chance.choice(runs)
+        pids = {"supervisor": [run.supervisor], "agent": [run.child]}.get(kind) or in_session(run.child)
+        with contextlib.suppress(ProcessLookupError, IndexError):
+            os.kill(self.chance.choice(pids), signal.SIGKILL)
+            return True
+        return False
+
+    def attempts(self) -> list[Attempt]:
+        """The processes of every attempt that there ever was, in the order of their folders."""
+        found = []
+        for path in sorted(self.story.state.tasks.glob("*/attempts/*/run.toml")):
+            with contextlib.suppress(BadFile, OSError):
+                found.append(decode(Attempt, path.read_text(), path.name))
+        return found
+
+    def end(self) -> None:
+        """Ends orchestrator and control room, as a crash does."""
+        if self._orchestrator is not None:
+            self._orchestrator.kill()
+            self._orchestrator.wait()
+        if self._room is not None:
+            self._room.close()
+
+
+@contextlib.contextmanager
+def chaos(story: Story, seed: int) -> Iterator[Chaos]:
+    """The parties of `story`, started; those that a person starts are ended with the block."""
+    parties = Chaos(story, random.Random(seed))
+    try:
+        parties.begin()
+        yield parties
+    finally:
+        parties.end()
+
+
+def in_session(leader: int) -> list[int]:
+    """The processes in the session of `leader`, other than itself."""
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != leader and _sid(pid) == leader]
+
+
+def _sid(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return os.getsid(pid)
+    return 0
+
+
+def left(story: Story, runs: list[Attempt]) -> list[str]:
+    """The processes that still run by an attempt: in one of the sessions in `runs`, or with the marks of a worker."""
+    sessions = {pid for run in runs for pid in (run.supervisor, run.child)}
+    mark = os.fsencode(f"OPSROOM_STATE_DIR={story.state.root}")
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        with contextlib.suppress(OSError):
+            marked = mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            if (marked or _sid(pid) in sessions) and alive(pid):
+                found.append(f"{pid}: {Path(f'/proc/{pid}/cmdline').read_bytes().replace(bytes(1), b' ').decode()}")
+    return found
