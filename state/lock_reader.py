@@ -4,7 +4,6 @@ Whether a ticket or a holder counts can change without any file changing: its pr
 at when its path is read, and again whenever `look` is called.
 """
 
-import math
 import os
 import stat
 from collections.abc import Callable
@@ -116,8 +115,8 @@ class LockReader:
         for event in event_log.events(lines, path):
             if isinstance(event, Fault):
                 parts.faults.setdefault(path, event)
-            elif isinstance(held := event.get("held"), int | float) and math.isfinite(held):
-                lasted.append(float(held))
+            elif (seconds := _seconds(event.get("held"))) is not None:
+                lasted.append(seconds)
         return tuple(lasted[-LASTED:])
 
     def _settle(self, name: str) -> None:
@@ -130,3 +129,10 @@ class LockReader:
             views[name] = LockView(name, parts.holder, waiting, parts.lasted)
         if views != self.views:
             self.views = views
+
+
+def _seconds(value: object) -> float | None:
+    """`value` if it is a length of time, as far as floats go."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e15:
+        return None
+    return float(value)

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from state import flocked
 from state.fleet import FleetReader
 from state.layout import StateDir
 from state.scan import Scan
@@ -18,6 +20,7 @@ from tests.state import writing
 
 TASKS = ["tasks/a", "tasks/b", "tasks/not a name"]
 FOLDERS = ["tasks", "inbox", "campaigns", "campaigns/c", "campaigns/c/runs", *TASKS]
+FOLDERS += ["locks", "locks/build", "locks/build/tickets", "locks/not a name"]
 FOLDERS += [f"{task}/{name}" for task in TASKS for name in ("outbox", "inbox", "inbox/done", "captures", "attempts")]
 FOLDERS += [f"tasks/a/attempts/{number}" for number in (1, 2, 10)]
 FILES: dict[str, Callable[[], bytes]] = {
@@ -29,6 +32,12 @@ FILES: dict[str, Callable[[], bytes]] = {
     "campaigns/c/runs/2.toml": writing.campaign_run,
     "tasks/a/captures/1.png": writing.status,
     "tasks/a/worker/checkpoint.md": writing.status,
+    "locks/build/holder.toml": writing.holder,
+    "locks/build/tickets/20261121T101502.123456Z-3f0a3f0a.toml": writing.ticket,
+    "locks/build/tickets/20261121T101502.123456Z-3f0a3f0b.toml": writing.ticket,
+    "locks/build/history.jsonl": writing.history,
+    "locks/build/lock": writing.status,
+    "locks/not a name/holder.toml": writing.holder,
 }
 for _task in TASKS:
     FILES |= {
@@ -62,8 +71,8 @@ def make_way(root: Path, path: Path) -> None:
     clear(path)
 
 
-def change(root: Path, path: str, how: str, other: str) -> None:
-    """One thing that may happen to a file or a folder, wanted or not."""
+def change(root: Path, path: str, how: str, other: str, living: ExitStack) -> None:
+    """One thing that may happen to a file or a folder, wanted or not. `living` are the writers who go on to live."""
     at = root / path
     if how == "remove":
         if at.parent.is_dir():
@@ -79,6 +88,11 @@ def change(root: Path, path: str, how: str, other: str) -> None:
     make_way(root, at)
     if how == "write":
         at.write_bytes(FILES.get(path, writing.status)())
+    elif how in ("hold", "hold spoilt"):
+        folder = os.open(at.parent, os.O_RDONLY)
+        living.callback(os.close, folder)
+        data = FILES.get(path, writing.status)() if how == "hold" else b"?" + writing.padding().encode()
+        living.callback(os.close, flocked.publish(folder, at.name, data))
     elif how == "spoil":
         at.write_bytes(b"?" + writing.padding().encode())
     elif how == "folder":
@@ -90,7 +104,9 @@ def change(root: Path, path: str, how: str, other: str) -> None:
 
 
 paths = st.sampled_from([*FILES, *FOLDERS])
-hows = st.sampled_from(["write", "write", "write", "spoil", "remove", "folder", "link", "fifo", "move"])
+hows = st.sampled_from(
+    ["write", "write", "write", "hold", "hold", "hold spoilt", "spoil", "remove", "folder", "link", "fifo", "move"]
+)
 changes = st.lists(st.tuples(paths, hows, paths), max_size=25)
 
 
@@ -108,11 +124,15 @@ def test_after_any_changes_it_is_the_same_fleet(
     state = StateDir(tmp_path_factory.mktemp("fleet") / ".opsroom")
     state.create()
     scan, reader = Scan(str(state.root)), FleetReader(state)
-    for changed in rounds:
-        for path, how, other in changed:
-            change(state.root, path, how, other)
-        reader.apply(frozenset(scan.everything()))
-        assert reader.fleet == read_afresh(state)
+    with ExitStack() as living:
+        for changed in rounds:
+            for path, how, other in changed:
+                change(state.root, path, how, other, living)
+            reader.apply(frozenset(scan.everything()))
+            assert reader.fleet == read_afresh(state)
+    reader.apply(frozenset())
+    assert reader.fleet == read_afresh(state)
+    assert not any(view.busy for view in reader.fleet.locks.values())
 
 
 @settings(max_examples=30)
@@ -126,11 +146,12 @@ def test_in_whatever_pieces_the_paths_come_it_is_the_same_fleet(
     state = StateDir(tmp_path_factory.mktemp("fleet") / ".opsroom")
     state.create()
     scan, reader = Scan(str(state.root)), FleetReader(state)
-    for changed in (first, then):
-        for path, how, other in changed:
-            change(state.root, path, how, other)
-        found = sorted(scan.everything())
-        random.shuffle(found)
-        for path in found:
-            reader.apply(frozenset({path}))
-    assert reader.fleet == read_afresh(state)
+    with ExitStack() as living:
+        for changed in (first, then):
+            for path, how, other in changed:
+                change(state.root, path, how, other, living)
+            found = sorted(scan.everything())
+            random.shuffle(found)
+            for path in found:
+                reader.apply(frozenset({path}))
+        assert reader.fleet == read_afresh(state)

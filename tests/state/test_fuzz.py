@@ -1,5 +1,6 @@
 """Whatever stands in a state directory, the fleet is read, each fault at its place, and no status is made up."""
 
+import fcntl
 import os
 import random
 import socket
@@ -10,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from state import event_log, files, messages
-from state.errors import BadFile
+from state import event_log, files, flocked, locks, messages
+from state.errors import BadFile, CannotWrite, LockHeld
 from state.event_log import Place
 from state.fleet import FleetReader
 from state.layout import StateDir
@@ -37,6 +38,14 @@ CAMPAIGN: dict[str, Callable[[], bytes]] = {
     "campaign.md": writing.queue,
     "runs/1.toml": writing.campaign_run,
 }
+LOCK: dict[str, Callable[[], bytes]] = {
+    "holder.toml": writing.holder,
+    "tickets/20261121T101502.123456Z-3f0a3f0a.toml": writing.ticket,
+    "tickets/20261121T101502.123457Z-3f0a3f0b.toml": writing.ticket,
+    "tickets/20261121T101502.123458Z-3f0a3f0c.toml": writing.ticket,
+    "history.jsonl": writing.history,
+    "lock": writing.status,
+}
 REQUIRED = {"task.toml": "title", "status.toml": "state"}
 NAMES = [b"\xff", b"a b", b"-", b"x" * 200, b"\x1b[31m", "\u202e".encode(), b"0", b"9" * 40, b"new\nline", b".hidden"]
 
@@ -47,6 +56,8 @@ class Chaos:
     def __init__(self, seed: int, root: Path) -> None:
         self.random = random.Random(seed)
         self.root = root
+        self.held: dict[Path, int] = {}
+        """Files in the folder of a lock whose writers live."""
         self.ways: list[Callable[[Path, bytes], object]] = [
             lambda at, good: at.write_bytes(self.random.randbytes(self.random.randrange(300))),
             lambda at, good: at.write_bytes(good[: self.random.randrange(len(good))]),
@@ -98,11 +109,23 @@ class Chaos:
         else:
             self.random.choice(self.ways)(at, good)
 
+    def hold(self, at: Path) -> None:
+        """Its writer may live, whatever it wrote."""
+        if at.is_file() and not at.is_symlink() and self.random.random() < 0.7:
+            descriptor = os.open(at, os.O_RDONLY)
+            self.held[at] = descriptor
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        for descriptor in self.held.values():
+            os.close(descriptor)
+        self.held.clear()
+
     def fill(self) -> None:
         """A few tasks and campaigns, and things that are neither, anywhere."""
         for _ in range(6):
             below = self.random.choice(
-                ["tasks/t1", "tasks/t2/outbox", "tasks/t2/attempts", "tasks", "campaigns", "inbox"]
+                ["tasks/t1", "tasks/t2/outbox", "tasks/t2/attempts", "tasks", "campaigns", "inbox", "locks"]
             )
             self.write(self.root / below / os.fsdecode(self.random.choice(NAMES)), writing.status())
         for number in range(1, 4):
@@ -110,6 +133,9 @@ class Chaos:
                 self.write(self.root / f"tasks/t{number}" / path, make())
         for path, make in CAMPAIGN.items():
             self.write(self.root / "campaigns/c" / path, make())
+        for path, make in LOCK.items():
+            self.write(self.root / "locks/build" / path, make())
+            self.hold(self.root / "locks/build" / path)
         self.write(self.root / "orchestrator/lease.toml", writing.lease())
         self.write(self.root / "orchestrator/machine.toml", writing.machine())
         self.write(self.root / "orchestrator/holds.toml", writing.holds("rate limit"))
@@ -152,6 +178,14 @@ def check(state: StateDir, reader: FleetReader) -> None:
         faults = {fault.path for fault in campaign.faults}
         assert campaign.envelope is not None or f"campaigns/{name}/campaign.toml" in faults
         assert campaign.file is not None or f"campaigns/{name}/campaign.md" in faults
+    faults = {fault.path for fault in reader.fleet.faults}
+    for name, of_lock in reader.fleet.locks.items():
+        lock = state.lock(name)
+        tickets = [lock.tickets / ticket for ticket in files.names(state.root, lock.tickets, ".toml")]
+        holders = [of_lock.holder] if of_lock.holder else []
+        for paths, read in (([lock.holder], holders), (tickets, of_lock.waiting)):
+            counts = [at for at in paths if flocked.is_held(state.root, at) and state.relative(at) not in faults]
+            assert [one.since for one in read] == [(table(path) or {}).get("since") for path in counts]
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -167,6 +201,25 @@ def test_a_directory_of_chaos_is_read(state: StateDir, seed: int) -> None:
     afresh = FleetReader(state)
     afresh.apply(frozenset(Scan(str(state.root)).everything()))
     assert reader.fleet == afresh.fleet
+    chaos.close()
+    reader.apply(frozenset())
+    check(state, reader)
+    assert not any(view.busy for view in reader.fleet.locks.values())
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_whatever_stands_among_its_files_a_lock_is_got_or_it_is_said_why_not(state: StateDir, seed: int) -> None:
+    chaos = Chaos(seed, state.root)
+    chaos.fill()
+    for living in (True, False):
+        try:
+            with locks.hold(state, "build", locks.Who("0009"), wait=0):
+                pass
+        except LockHeld:
+            assert living
+        except CannotWrite as error:
+            assert error.message.startswith("locks")
+        chaos.close()
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -231,9 +231,7 @@ def test_a_wait_has_its_limit_and_says_who_has_the_lock(parties: Parties) -> Non
     parties.comes("0001")
     parties.gets_it("0001")
     parties.comes("0002")
-    said = (
-        r"lock build not got within 0\.1 s: 0001 has had it for \d+s \(make test\), and 1 wait before this"
-    )
+    said = r"lock build not got within 0\.1 s: 0001 has had it for \d+s \(make test\), and 1 wait before this"
     with pytest.raises(LockHeld, match=said), hold(parties.state, "build", Who("0003"), wait=0.1):
         raise AssertionError
     assert parties.waiting() == ["0002"]

@@ -345,3 +345,18 @@ def test_a_file_system_that_sends_no_events_is_known(path: str, kind: str) -> No
 @pytest.mark.parametrize("text", ["", "\n", " - ", "a b c d e", "\0", "1 2 3 4 5 - "])
 def test_mounts_that_say_nothing_are_no_network(text: str) -> None:
     assert network_file_system(text, "/home") == ""
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["events", "polling"])
+def test_with_a_pulse_there_is_a_batch_now_and_then_though_nothing_changes(state: StateDir, there: bool) -> None:
+    if not there:
+        shutil.rmtree(state.root)
+    watcher = Watcher(state, poll_seconds=0.01, pulse_seconds=0.02)
+    batches = watcher.batches()
+    polling = next(batch.polling for batch in batches if there or batch.polling)
+    assert [next(batches) for _ in range(3)] == [Batch(frozenset(), polling)] * 3
+    if there:
+        put(state.root, "tasks/t1/status.toml", b"x")
+        assert any("tasks/t1/status.toml" in next(batches).paths for _ in range(1000))
+    watcher.stop()
+    assert not any(batch.paths for batch in batches)

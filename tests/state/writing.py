@@ -87,6 +87,21 @@ def campaign_run() -> bytes:
     return f"started = {NOW}\n{padding()}".encode()
 
 
+def ticket(task: str = "0001") -> bytes:
+    """Who waits for a lock."""
+    return f'since = {NOW}\ntask = "{task}"\n{padding()}'.encode()
+
+
+def holder(task: str = "0001") -> bytes:
+    """A lock's holder.toml."""
+    return f'since = {NOW}\ntask = "{task}"\ntoken = "t"\n{padding()}'.encode()
+
+
+def history(held: float = 1.5) -> bytes:
+    """A lock's history.jsonl of one line."""
+    return f'{{"at": "{NOW}", "kind": "held", "held": {held}, "what": "{padding()[:-1]}"}}\n'.encode()
+
+
 def put(root: Path, path: str, data: bytes) -> None:
     """Writes `data` as everyone should: whole, under its name below `root`."""
     files.replace(root, root / path, data)
