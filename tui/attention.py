@@ -1,9 +1,10 @@
-"""What needs a person: open questions first, then stops, failures, faults, halted campaigns; each oldest first."""
+"""What needs a person: open questions, stops, spent budgets, failures, halted campaigns, faults; each oldest first."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from state.errors import Fault
+from state.machine import BUDGET
 from state.messages import Message
 from state.views import CampaignView, Fleet, TaskView
 
@@ -11,7 +12,7 @@ __all__ = ["HALTED", "Entry", "campaign_key", "entries", "task_key"]
 
 HALTED = frozenset({"stop", "error", "no_progress", "budget_exhausted"})
 """A campaign's statuses in which it waits for a person."""
-_ORDER = ("question", "stop", "failed", "halted", "fault")
+_ORDER = ("question", "stop", "budget", "failed", "halted", "fault")
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -30,7 +31,7 @@ class Entry:
     """One thing that a person has to look at. `key` is the row that it is about, '' where none is."""
 
     kind: str
-    """`question`, `stop`, `failed`, `halted` or `fault`."""
+    """`question`, `stop`, `budget`, `failed`, `halted` or `fault`."""
     key: str
     name: str
     at: datetime | None
@@ -41,7 +42,7 @@ class Entry:
     @property
     def id(self) -> str:
         """What tells this entry from any other."""
-        return f"{self.kind}:{self.key}:{self.question.name if self.question else ''}"
+        return f"{self.kind}:{self.key or self.name}:{self.question.name if self.question else ''}"
 
 
 def entries(fleet: Fleet) -> tuple[Entry, ...]:
@@ -55,6 +56,9 @@ def entries(fleet: Fleet) -> tuple[Entry, ...]:
                 stopped.add(view.campaign)
     for campaign in fleet.campaigns.values():
         found.extend(_of_campaign(campaign, campaign.name in stopped))
+    for hold in fleet.holds:
+        if hold.kind == BUDGET:  # any other ends by itself
+            found.append(Entry("budget", "", hold.agent or "all agents", hold.since, hold.why))
     if fleet.faults:
         found.append(Entry("fault", "", "state directory", None, _lines(fleet.faults)))
     return tuple(sorted(found, key=lambda entry: (_ORDER.index(entry.kind), entry.at or _LONG_AGO, entry.name)))

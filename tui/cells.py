@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
+from state.machine import Worker
 from state.model import FINAL
 from state.times import age
 from state.views import CampaignView, TaskView
 from tui.attention import HALTED
+from tui.machine import amount, cores
 from tui.rows import Row
 from tui.text import Cell, Line, cut, cut_path, line, pad, width
 
@@ -30,6 +32,8 @@ GLYPHS = {
 STATE = 9
 """Columns of a state's word."""
 AGE = 4
+ROOMY = 64
+"""Columns of a row from which it says what a worker takes: those of a list on a screen of 160."""
 BAR = 8
 
 
@@ -75,10 +79,10 @@ def bar(done: int, total: int, columns: int) -> str:
     return "▓" * full + "░" * (columns - full)
 
 
-def row_cells(row: Row, columns: int, now: datetime, quiet: bool = False) -> Line:
-    """What stands on a row, in exactly `columns`."""
+def row_cells(row: Row, columns: int, now: datetime, quiet: bool = False, takes: Worker | None = None) -> Line:
+    """What stands on a row, in exactly `columns`. `takes`: what the task's worker takes, said where there is room."""
     if row.task is not None:
-        return _task(row, row.task, columns, now, quiet)
+        return _task(row, row.task, columns, now, quiet, takes if columns >= ROOMY else None)
     if row.campaign is not None:
         return _campaign(row, row.campaign, columns)
     return ()
@@ -88,12 +92,17 @@ def _fold(row: Row) -> str:
     return "  " if row.folded is None else "▸ " if row.folded else "▾ "
 
 
-def _task(row: Row, view: TaskView, columns: int, now: datetime, quiet: bool) -> Line:
+def _task(row: Row, view: TaskView, columns: int, now: datetime, quiet: bool, takes: Worker | None) -> Line:
     tone = state_tone(view)
+    load = (
+        f" {pad(cores(takes.cpu_percent), 5, right=True)} {pad(amount(takes.memory_mib), 5, right=True)} "
+        if takes
+        else ""
+    )
     old = age((now - view.status.since).total_seconds()) if view.status else ""
     state = max(STATE, min(width(state_word(view, quiet)), STATE + 4))
     lead = " " * (2 * max(0, row.depth - 1)) + _fold(row)
-    room = columns - width(lead) - 2 - state - AGE - 3
+    room = columns - width(lead) - 2 - width(load) - state - AGE - 3
     if room < 6:  # too narrow for words: the sign and the name must do
         return (
             (lead, ""),
@@ -105,6 +114,7 @@ def _task(row: Row, view: TaskView, columns: int, now: datetime, quiet: bool) ->
         (lead, "muted"),
         (f"{glyph(view)} ", tone),
         *_name_cells(view, room, name_tone),
+        (load, "muted"),
         (" " + pad(state_word(view, quiet), state), tone or ("muted" if quiet else "")),
         (" " + pad(old, AGE, right=True) + " ", "muted"),
     )

@@ -6,12 +6,14 @@ from itertools import islice
 
 from state.campaign_file import CampaignFile
 from state.errors import Fault
+from state.machine import stale
 from state.model import Exit, Status, Task
 from state.times import age
 from state.usage import Usage
 from state.views import CampaignView, Fleet, TaskView
 from tui.attention import HALTED
 from tui.cells import bar, state_tone
+from tui.machine import takes, takes_text
 from tui.quiet import silence
 from tui.summary import uptime
 from tui.text import Cell, Line, block, line, pad
@@ -82,6 +84,7 @@ def describe_task(view: TaskView, fleet: Fleet, now: datetime, quiet: bool) -> l
         lines.append(_field("agent", (about, ""), (f", made {_ago(task.created, now)}", "muted")))
     if status:
         lines += _work(view, status, now)
+        lines += _running(view, fleet, now)
         if used := usage_text(status.usage):
             lines.append(_field("usage", (used, "")))
     if view.heard:
@@ -110,6 +113,19 @@ def _work(view: TaskView, status: Status, now: datetime) -> list[Line]:
         lines.append(_field("branch", (line(status.branch), ""), (base, "muted")))
     if status.commit:
         lines.append(_field("commit", (line(status.commit, 64), "")))
+    return lines
+
+
+def _running(view: TaskView, fleet: Fleet, now: datetime) -> list[Line]:
+    """What the newest attempt runs in, and what it takes of the machine while it does."""
+    lines: list[Line] = []
+    if fleet.machine and (worker := takes(fleet.machine, view)):
+        old = f", {_ago(fleet.machine.at, now)}" if stale(fleet.machine, now) else ""
+        lines.append(_field("takes", (takes_text(worker), "muted" if old else ""), (old, "muted")))
+    if view.run and view.run.sandbox:
+        none = view.run.sandbox == "none"
+        why = f"  {line(fleet.lease.sandbox_why, 300)}" if none and fleet.lease and fleet.lease.sandbox_why else ""
+        lines.append(_field("sandbox", (line(view.run.sandbox, 60), "attention" if why else ""), (why, "muted")))
     return lines
 
 

@@ -70,10 +70,10 @@ class Feed:
         try:
             for batch in self._watcher.batches():
                 for paths, more in _portions(batch.paths):
-                    faults = self._reader.fleet.faults
+                    before = self._reader.fleet
                     change = self._reader.apply(paths)
                     fleet = self._reader.fleet
-                    if change.tasks or change.campaigns or faults != fleet.faults:
+                    if change.tasks or change.campaigns or (before.faults, before.holds) != (fleet.faults, fleet.holds):
                         summary = summarise(fleet)
                     if not (paths or change.other or reading) and batch.polling == polling:
                         continue  # a pulse, and nothing has changed

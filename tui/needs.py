@@ -13,6 +13,7 @@ _WORDS = {
     "question": "asks",
     "stop": "stopped for you",
     "failed": "failed",
+    "budget": "held until you raise the budget",
     "halted": "halted",
     "fault": "has a file that is not understood",
 }
@@ -23,6 +24,11 @@ _HINTS = {
     "fault": (("1", "what is wrong, in full"),),
 }
 _GO = (("n", "go there"),)
+_ELSEWHERE = {
+    "budget": "raise it under [budgets] in opsroom.toml, then start the orchestrator again",
+    "fault": "mend the file, or put it away",
+}
+"""What helps with an entry that no row is about."""
 TITLE = 60
 OPTIONS = 9
 """Options that have a digit."""
@@ -75,6 +81,8 @@ def compact(entry: Entry, now: datetime, columns: int, more: int, *, here: bool)
 def _choices(entry: Entry, now: datetime, here: bool, answering: bool) -> Line:
     if entry.question is None:
         cells: list[Cell] = [("  ", "")]
+        if not entry.key:
+            return (*cells, (_ELSEWHERE.get(entry.kind, ""), "muted"))
         for key, word in _HINTS[entry.kind] if here else _GO:
             cells += [(key, "accent"), (f" {word}   ", "")]
         return tuple(cells)

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from state import lease as leases
+from state.machine import Machine, stale
 from state.model import CHECKING, LIVE, Lease
 from state.times import age
 from state.views import Fleet, TaskView
 from tui import attention
+from tui.machine import left_cells, short_cells, unsafe_text
 from tui.text import Cell, Line, cut, line, pad, width
 
 __all__ = ["Summary", "orchestrator", "summarise", "top_line", "uptime"]
 
 HOUR = timedelta(hours=1)
+ROOMY = 120
+"""Columns from which all that is left of the machine is said even where some of it is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ def top_line(
     lease: Lease | None,
     figures: Summary,
     *,
+    machine: Machine | None = None,
     note: str = "",
     polling: str = "",
     readonly: bool = False,
@@ -116,6 +121,7 @@ def top_line(
     """The top line in exactly `columns`; what matters least is left out where there is no room.
 
     `note` is said in place of the figures' beginning: that the directory is still being read, or cannot be.
+    What is left of the `machine` is said where there is room, and what is short of it always.
     """
     need = len(figures.entries)
     parts = [
@@ -137,11 +143,22 @@ def top_line(
         parts.append(_Part(((f"${figures.dollars:,.2f}", ""),), 7))
     if hour := sum(now - HOUR <= at <= now for at in figures.merged):
         parts.append(_Part(((f"{hour}/h", "muted"),), 3))
+    if leases.alive(lease, now) and unsafe_text(lease):
+        parts.append(_Part((("no sandbox", "attention"),), 8))
+    if machine is not None:
+        parts.append(_left(machine, now, columns))
     if readonly:
         parts.append(_Part((("read-only", "muted"),), 4))
     if polling:
         parts.append(_Part(((f"polling: {line(polling, 60)}", "muted"),), 4))
     return _fit(parts, columns)
+
+
+def _left(machine: Machine, now: datetime, columns: int) -> _Part:
+    short = short_cells(machine, now)
+    if short and columns < ROOMY:
+        return _Part(short, 9)
+    return _Part(left_cells(machine, now), 9 if short else 0 if stale(machine, now) else 2)
 
 
 def _fit(parts: list[_Part], columns: int) -> Line:

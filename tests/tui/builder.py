@@ -7,6 +7,7 @@ from typing import Any
 
 from state import commands, event_log, files, messages
 from state.layout import StateDir
+from state.machine import Hold, Holds, Machine, Worker
 from state.messages import Message
 from state.model import (
     Attempt,
@@ -95,10 +96,23 @@ class FleetBuilder:
             self.state, self.state.inbox_done, command, Outcome(outcome=outcome, at=NOW, by="orchestrator", why=why)
         )
 
-    def attempt(self, name: str, number: int = 1, started: datetime = NOW) -> None:
+    def machine(self, *workers: Worker, at: datetime = NOW, **figures: Any) -> None:
+        """A sample of a machine with 14.2 GiB of 31 free, as the orchestrator writes it."""
+        usual: dict[str, Any] = {"memory_total_mib": 31_744, "memory_free_mib": 14_541, "min_free_memory_mib": 512}
+        usual |= {"disk_total_mib": 204_800, "disk_free_mib": 81_203, "min_free_disk_mib": 1024, "every": 5.0}
+        self.write(
+            self.state.machine,
+            Machine(at=at, host="box", cores=8, load=2.5, workers=list(workers), **(usual | figures)),
+        )
+
+    def holds(self, *holds: Hold) -> None:
+        """All that is held now."""
+        self.write(self.state.holds, Holds(holds=list(holds)))
+
+    def attempt(self, name: str, number: int = 1, started: datetime = NOW, **fields: Any) -> None:
         self.write(
             self.state.task(name).attempt(number).run,
-            Attempt(supervisor=4300, supervisor_start=1, boot="b", host="box", started=started, child=4301),
+            Attempt(supervisor=4300, supervisor_start=1, boot="b", host="box", started=started, child=4301, **fields),
         )
 
     def exit(self, name: str, number: int = 1, **fields: Any) -> None:
@@ -228,7 +242,7 @@ def typing_imports(root: Path) -> FleetBuilder:
         branch="opsroom/typing-imports-004",
         usage=Usage(tokens=12_804, dollars=0.09),
     )
-    fleet.attempt(working, started=ago(minutes=2, seconds=12))
+    fleet.attempt(working, started=ago(minutes=2, seconds=12), sandbox="bubblewrap")
     fleet.log(
         working,
         "reading src/click/parser.py",
@@ -267,7 +281,11 @@ def typing_imports(root: Path) -> FleetBuilder:
         base="main",
         why="check `docs` failed: sphinx-build exited with 2",
     )
-    for name in (asks, working, second):
+    fleet.machine(
+        Worker(task=working, attempt=1, cpu_percent=187.4, memory_mib=1_290, processes=9),
+        Worker(task=second, attempt=1, cpu_percent=3.0, memory_mib=412, processes=4),
+    )
+    for name in (asks, working, second, stopped):
         silence(fleet.state, name)
     return fleet
 

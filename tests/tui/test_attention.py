@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from state.fleet import FleetReader
+from state.machine import Hold
 from tests.tui.builder import FleetBuilder, ago
 from tui.attention import Entry, entries
 
@@ -43,6 +44,20 @@ def test_a_halted_campaign_needs_a_person_unless_its_stopped_task_says_so_alread
     ]
     fleet.task("strict-001", "stopped", campaign="strict", why="public API")
     assert [one.kind for one in found(fleet)] == ["stop"]
+
+
+def test_a_spent_budget_needs_a_person_and_any_other_hold_goes_by_itself(tmp_path: Path) -> None:
+    fleet = FleetBuilder(tmp_path)
+    fleet.holds(
+        Hold(kind="provider", agent="codex", why="rate limit", since=ago(minutes=4)),
+        Hold(kind="machine", why="412 MiB of memory are free", since=ago(minutes=4)),
+        Hold(kind="budget", why="the fleet's budget of $30.00 is used up: $30.11", since=ago(minutes=9)),
+        Hold(kind="budget", agent="codex", why="another", since=ago(minutes=1)),
+    )
+    entries = found(fleet)
+    assert [(one.kind, one.key, one.name) for one in entries] == [("budget", "", "all agents"), ("budget", "", "codex")]
+    assert entries[0].text == "the fleet's budget of $30.00 is used up: $30.11"
+    assert entries[0].id != entries[1].id
 
 
 def test_faults_are_told_of_tasks_campaigns_and_the_rest(tmp_path: Path) -> None:

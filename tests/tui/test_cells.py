@@ -5,6 +5,7 @@ from rich.cells import cell_len
 
 from state.campaign_file import CampaignFile
 from state.errors import Fault
+from state.machine import Worker
 from state.model import STATES, Status, Task
 from state.views import CampaignView, TaskView
 from tests.tui.builder import NOW
@@ -26,6 +27,13 @@ def test_a_row_says_sign_name_state_and_age() -> None:
 def test_every_state_of_the_protocol_has_a_sign_of_one_column() -> None:
     assert set(GLYPHS) == STATES
     assert all(cell_len(sign) == 1 for sign in GLYPHS.values())
+
+
+def test_a_wide_row_says_what_its_worker_takes() -> None:
+    takes = Worker(task="strict-003", attempt=1, cpu_percent=187.4, memory_mib=1_290, processes=9)
+    text = plain(row_cells(row(), 70, NOW, takes=takes))
+    assert text == "  ● 003 src/click/types.py                 187%  1.3G  running    12s "
+    assert "187%" not in plain(row_cells(row(), 60, NOW, takes=takes))
 
 
 def test_an_unknown_state_is_shown_as_it_stands() -> None:

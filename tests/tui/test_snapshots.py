@@ -1,12 +1,14 @@
 """The screen as it is drawn: three sizes in three themes. `make snapshots` accepts what is drawn now."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.builder import typing_imports
+from state.machine import Hold
+from tests.tui.builder import NOW, ago, typing_imports
 from tests.tui.room import Clock, Person
 from tui.app import OpsroomApp
 
@@ -25,5 +27,31 @@ def test_the_fleet(snap_compare: Callable[..., bool], tmp_path: Path, theme: str
         if size[0] >= 120:
             await person.sees("41,210 tokens")
         await person.sees("1 defer   2 allow here   in 27m: “leave it”")
+
+    assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_machine_that_is_short_and_agents_that_are_held(
+    snap_compare: Callable[..., bool], tmp_path: Path, size: tuple[int, int]
+) -> None:
+    fleet = typing_imports(tmp_path)
+    fleet.lease(sandbox="none", sandbox_why="user namespaces are forbidden here")
+    fleet.machine(memory_free_mib=412)
+    until = NOW + timedelta(minutes=17)
+    fleet.holds(
+        Hold(kind="provider", agent="codex", why="rate limit", since=ago(minutes=4), until=until, failures=2),
+        Hold(kind="machine", why="412 MiB of memory are free, less than 512", since=ago(seconds=40)),
+        Hold(kind="budget", why="the fleet's budget of $30.00 is used up: $30.11", since=ago(minutes=1)),
+    )
+    clock = Clock()
+    app = OpsroomApp(fleet.state, theme="opsroom-dark", clock=clock)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        person = Person(fleet, app, pilot, clock)
+        await person.until(lambda: not app.fleet.snapshot.reading)
+        for _ in range(3):
+            await person.press("n")
+        await person.sees("raise it under [budgets]")
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from state.machine import Hold, Worker
 from state.usage import Usage
 from tests.tui.builder import NOW, FleetBuilder, ago
 from tests.tui.room import opened
@@ -21,7 +22,11 @@ FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-
 @pytest.fixture
 def hostile(tmp_path: Path) -> FleetBuilder:
     fleet = FleetBuilder(tmp_path)
-    fleet.lease()
+    fleet.lease(sandbox="none", sandbox_why=TEXT)
+    fleet.machine(Worker(task="b", attempt=1))
+    fleet.holds(*(Hold(kind=kind, agent=TEXT, why=TEXT, since=NOW) for kind in (TEXT, "budget")))
+    fleet.task("b", "running", attempt=1)
+    fleet.attempt("b", sandbox=TEXT)
     fleet.campaign(
         "strict", [TEXT.replace("\n", " ")] * 3, status="stop", STOP_REASON="[/bad] \x1b[31m", NOTES="\x9b[red]"
     )

@@ -1,16 +1,23 @@
 """The home screen: the tree on the left, what is selected on the right, what needs a person below it."""
 
+from datetime import datetime
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
+from state import lease as leases
+from state.machine import Worker, stale
+from state.views import TaskView
 from tui.attention import Entry
 from tui.feed import Snapshot
 from tui.filter import Filter, parse
 from tui.hints import key_line
 from tui.keymap import bindings
 from tui.loader import Loaded
+from tui.locks import lock_line
+from tui.machine import hold_line, takes
 from tui.rows import Row, build, moved
 from tui.screens.acting import ActingScreen
 from tui.screens.filling import Filling
@@ -43,8 +50,8 @@ class FleetScreen(ActingScreen):
         #body { height: 1fr; }
         #right { width: 1fr; }
         Panes { height: 1fr; }
-        #activity { display: none; }
-        #activity.-said { display: block; }
+        #activity, #locks, #holds { display: none; }
+        #activity.-said, #locks.-busy, #holds.-held { display: block; }
         TaskList {
             width: 42%; min-width: 42; max-width: 76;
             border: round $frame; border-title-color: $foreground; border-title-style: bold;
@@ -77,14 +84,16 @@ class FleetScreen(ActingScreen):
         """Whether it has its parts, and can be shown something."""
 
     def compose(self) -> ComposeResult:
-        """Top line, tree, panes, strip, activity, keys."""
+        """Top line, holds, tree, panes, strip, locks, activity, keys."""
         clock = self.room.clock
         yield Bar(id="top")
+        yield Bar(id="holds")
         with Horizontal(id="body"):
-            yield TaskList(clock, self.room.quiet, id="tasks")
+            yield TaskList(clock, self.room.quiet, self._takes, id="tasks")
             with Vertical(id="right"):
                 yield Panes(clock, id="panes")
                 yield NeedsYou(clock, self._title_of, id="needs")
+        yield Bar(id="locks")
         yield Bar(id="activity")
         yield Prompt(id="prompt")
         yield Bar(id="keys")
@@ -96,6 +105,8 @@ class FleetScreen(ActingScreen):
         self.needs = self.query_one(NeedsYou)
         self.prompt = self.query_one(Prompt)
         self._top = self.query_one("#top", Bar)
+        self._holds = self.query_one("#holds", Bar)
+        self._locks = self.query_one("#locks", Bar)
         self._activity = self.query_one("#activity", Bar)
         self._keys = self.query_one("#keys", Bar)
         self.filling = Filling(self, self.panes, self.room.state, self.room.clock, self.room.quiet)
@@ -140,14 +151,17 @@ class FleetScreen(ActingScreen):
                 project,
                 shown.fleet.lease,
                 shown.summary,
+                machine=shown.fleet.machine,
                 note=note,
                 polling=shown.polling,
                 readonly=self.room.readonly,
             )
         )
+        self._show_holds(now)
         self.tasks.refresh_changed()
         self.needs.redraw()
         self.filling.tick()
+        self._show_locks()
         self.show_activity()
 
     def _rebuild(self) -> None:
@@ -327,6 +341,22 @@ class FleetScreen(ActingScreen):
         if self.tasks.has_focus:
             return "list"
         return {"Log": "log", "Captures": "captures"}.get(self.panes.name_of_current, "pane")
+
+    def _show_holds(self, now: datetime) -> None:
+        fleet = self._shown.fleet
+        cells = hold_line(self.size.width, now, fleet.holds, living=leases.alive(fleet.lease, now))
+        self._holds.set_class(bool(cells), "-held")
+        self._holds.show(cells)
+
+    def _takes(self, view: TaskView, now: datetime) -> Worker | None:
+        """What a worker takes, by a sample that is not too old to be true still."""
+        machine = self._shown.fleet.machine
+        return takes(machine, view) if machine and not stale(machine, now) else None
+
+    def _show_locks(self) -> None:
+        cells = lock_line(self.size.width, self.room.clock(), self._shown.fleet.locks.values())
+        self._locks.set_class(bool(cells), "-busy")
+        self._locks.show(cells)
 
     def show_activity(self) -> None:
         """Draws what was done last and what became of it."""

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from state.machine import Worker
 from state.views import TaskView
 from tui.cells import row_cells
 from tui.keymap import bindings
@@ -27,6 +28,7 @@ class TaskList(ScrollView, can_focus=True):
     Args:
         clock: the time from which ages are worked out.
         quiet: whether a worker is silent beyond its habit.
+        takes: what a worker takes of the machine, as far as that is known.
     """
 
     ALLOW_SELECT = False
@@ -75,11 +77,17 @@ class TaskList(ScrollView, can_focus=True):
             self.folded = folded
 
     def __init__(
-        self, clock: Callable[[], datetime], quiet: Callable[[TaskView, datetime], bool], *, id: str | None = None
+        self,
+        clock: Callable[[], datetime],
+        quiet: Callable[[TaskView, datetime], bool],
+        takes: Callable[[TaskView, datetime], Worker | None],
+        *,
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._clock = clock
         self._quiet = quiet
+        self._takes = takes
         self._rows: list[Row] = []
         self._index: dict[str, int] = {}
         self._drawn: dict[int, tuple[Line, str]] = {}
@@ -153,8 +161,10 @@ class TaskList(ScrollView, can_focus=True):
             return (self._empty if not self._rows and index == 0 else (), "")
         row = self._rows[index]
         over = ("task-list--cursor" if self.has_focus else "task-list--blurred") if index == self.cursor else ""
-        quiet = row.task is not None and self._quiet(row.task, now)
-        return row_cells(row, self.size.width, now, quiet), over
+        if row.task is None:
+            return row_cells(row, self.size.width, now), over
+        quiet, takes = self._quiet(row.task, now), self._takes(row.task, now)
+        return row_cells(row, self.size.width, now, quiet, takes), over
 
     def render_line(self, y: int) -> Strip:
         """The row at `y` below the top of what is seen."""

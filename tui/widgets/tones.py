@@ -10,7 +10,7 @@ from tui.text import Line
 __all__ = ["TONES", "TONE_CLASSES", "strip", "tone_style", "tones_css"]
 
 TONES = ("muted", "strong", "accent", "attention", "trouble", "head")
-"""`attention` and `trouble` are for what needs a person, and for nothing else."""
+"""`attention` and `trouble` are for what needs a person or keeps work from going on, and for nothing else."""
 TONE_CLASSES = {f"tone--{tone}" for tone in TONES}
 _REVERSE = Style(reverse=True)
 
