@@ -126,14 +126,17 @@ def _wake(root: Path, attempt: AttemptDir) -> None:
 
 
 def sweep(task: Path, attempt: int) -> int:
-    """Kills whatever still runs with the environment of an attempt, or of its checks; returns how many that were.
+    """Kills whatever still runs by an attempt, or by its checks; returns how many that were.
 
-    For when whoever was to end them was killed itself. `task` is the task's folder, as OPSROOM_TASK_DIR names it.
+    That is what has its environment, or has its output open to write to. For when whoever was to end them was killed
+    itself. `task` is the task's folder, as OPSROOM_TASK_DIR names it.
     """
     marks = {os.fsencode(f"OPSROOM_TASK_DIR={task}"), f"OPSROOM_ATTEMPT={attempt}".encode()}
+    folder = AttemptDir(task / "attempts" / str(attempt))
+    logs = {os.path.realpath(folder.stdout), os.path.realpath(folder.stderr)}
     killed: set[int] = set()
     for _ in range(SWEEPS):
-        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _kill_marked(pid, marks)]
+        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _kill_marked(pid, marks, logs)]
         if not found:
             break
         killed.update(found)
@@ -141,8 +144,11 @@ def sweep(task: Path, attempt: int) -> int:
     return len(killed)
 
 
-def _kill_marked(pid: int, marks: set[bytes]) -> bool:
-    """Kills `pid` if all of `marks` are in its environment; the pidfd keeps a recycled pid from being meant."""
+def _kill_marked(pid: int, marks: set[bytes], logs: set[str]) -> bool:
+    """Kills `pid` if all of `marks` are in its environment, or if it writes to one of `logs`.
+
+    The pidfd keeps a recycled pid from being meant.
+    """
     if pid == os.getpid():
         return False
     try:
@@ -151,7 +157,7 @@ def _kill_marked(pid: int, marks: set[bytes]) -> bool:
         return False
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        if not marks.issubset(environment):
+        if not marks.issubset(environment) and not _writes_to(pid, logs):
             return False
         signal.pidfd_send_signal(process, signal.SIGKILL)
     except OSError:
@@ -159,6 +165,17 @@ def _kill_marked(pid: int, marks: set[bytes]) -> bool:
     finally:
         os.close(process)
     return True
+
+
+def _writes_to(pid: int, logs: set[str]) -> bool:
+    """Whether `pid` has one of `logs` open to write to; who only reads it is a person, or a control room."""
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/fd/{name}") in logs:
+                flags = Path(f"/proc/{pid}/fdinfo/{name}").read_text().partition("flags:")[2].split()[0]
+                if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
+                    return True
+    return False
 
 
 def reap() -> None:

@@ -317,8 +317,11 @@ class Orchestrator:
         if view.status.attempt <= view.status.counted or view.status.attempt not in view.attempts:
             return
         self._reread(task)
+        view = self._reader.fleet.tasks[task]
+        if view.exit is None:  # its supervisor was killed, and so ended nothing that the worker had started
+            attempts.sweep(self.state.task(task).root, view.attempts[-1])
         with self._troubles.trying(task):
-            self._apply(tasks.count(self.state, self._reader.fleet.tasks[task]))
+            self._apply(tasks.count(self.state, view))
 
     def _reread(self, task: str) -> None:
         """Reads all that a task's worker may have written, ahead of the watcher."""
