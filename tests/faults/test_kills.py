@@ -1,0 +1,162 @@
+"""SIGKILL of whoever takes part, alone and two at once; and the ends that a person asks for."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from orchestrator import attempts
+from tests.e2e.terminals import PyteTerminal
+from tests.faults.chaos import left
+from tests.stories import Story, alive, gone
+
+WAITS = (
+    "setsid sleep 600 & echo $! >> $OPSROOM_TASK_DIR/own; touch half\n"
+    "while [ ! -e $OPSROOM_TASK_DIR/go ]; do sleep 0.05; done\n"
+    "echo $OPSROOM_ATTEMPT > $OPSROOM_TASK; kill $!"
+)
+PARTIES = ("orchestrator", "supervisor", "agent", "app")
+
+
+def go(story: Story, task: str) -> None:
+    (story.state.task(task).root / "go").touch()
+
+
+def own_processes(story: Story, task: str, count: int = 1) -> list[int]:
+    """The processes that the attempts of `task` started in sessions of their own, once there are `count`."""
+    path = story.state.task(task).root / "own"
+    return story.wait(
+        lambda: (
+            found if path.exists() and len(found := [int(pid) for pid in path.read_text().split()]) >= count else []
+        ),
+        "the worker's own process",
+    )
+
+
+def open_room(story: Story) -> PyteTerminal:
+    """The control room of the story, on a terminal, once it shows a task."""
+    argv = [sys.executable, "-m", "opsroom", "tui"]
+    room = PyteTerminal(argv, columns=100, rows=30, cwd=story.repository, environment=story.environment())
+    room.see("a task")
+    return room
+
+
+@pytest.mark.parametrize("victims", [(one,) for one in PARTIES] + list(combinations(PARTIES, 2)), ids="+".join)
+def test_whoever_is_killed_the_task_lands_once_and_nothing_is_left(story: Story, victims: tuple[str, ...]) -> None:
+    story.agent(WAITS)
+    task = story.spawn()
+    running = story.up()
+    story.wait_for_state(task, "running")
+    first = story.processes(task)
+    own_processes(story, task)
+    room = open_room(story) if "app" in victims else None
+    pids = {"orchestrator": running.pid, "supervisor": first.supervisor, "agent": first.child}
+    if room:
+        pids["app"] = room.pid
+
+    for victim in victims:
+        story.end_by_id(pids[victim])
+
+    if "orchestrator" in victims:
+        story.finish(running)
+        running = story.up()
+    attempt_ends = "supervisor" in victims or "agent" in victims
+    if attempt_ends:
+        again = story.wait(lambda: story.events("move", task=task, to="retrying"), "the attempt to be tried again")
+        assert gone(first.child)
+        expected = (
+            "the supervisor of attempt 1 is gone" if "supervisor" in victims else "attempt 1 exited with signal 9"
+        )
+        assert again[0]["why"].startswith(expected)
+        assert gone(own_processes(story, task)[0])
+    if room:
+        room.close()
+        room = open_room(story)
+        room.close()
+    if not attempt_ends:
+        assert alive(first.child)
+        assert story.task(task).attempts == (1,)
+    go(story, task)
+    story.wait_for_state(task, "merged")
+    assert story.file(task) == ("2" if attempt_ends else "1")
+    assert story.subjects() == ["a task", "first"]
+    assert len(story.events("move", task=task, to="merged")) == 1
+    assert left(story, [first, story.processes(task, story.task(task).attempts[-1])]) == []
+    running.terminate()
+    assert story.finish(running).status == 0
+
+
+def test_what_a_killed_supervisor_left_is_ended_at_once_and_not_after_the_backoff(story: Story) -> None:
+    story.configure(backoff_seconds=600.0, backoff_limit=600.0)
+    story.agent("env -i setsid sleep 600 & echo $! >> $OPSROOM_TASK_DIR/own; " + WAITS)
+    task = story.spawn()
+    running = story.up()
+    story.wait_for_state(task, "running")
+    bare, marked = own_processes(story, task, 2)
+    story.end_by_id(story.processes(task).supervisor)
+    story.wait_for_state(task, "retrying")
+    assert gone(marked)
+    assert gone(bare), "one without an environment is known by the output that it writes to"
+    assert story.task(task).attempts == (1,)
+    running.terminate()
+    story.finish(running)
+
+
+def test_who_only_reads_an_output_is_not_taken_for_a_worker(story: Story) -> None:
+    story.agent("exit 0")
+    attempt = story.state.task("0001").attempt(1)
+    attempt.root.mkdir(parents=True)
+    attempt.stdout.touch()
+    reader = subprocess.Popen(["tail", "-f", str(attempt.stdout)], stdout=subprocess.DEVNULL)
+    story.wait(lambda: str(attempt.stdout) in open_files(reader.pid), "the reader to read")
+    assert attempts.sweep(story.state.task("0001").root, 1) == 0
+    assert alive(reader.pid)
+    reader.terminate()
+    reader.wait(60)
+
+
+def of_task(story: Story, task: str) -> list[int]:
+    """The processes that have the environment of `task`."""
+    mark, found = os.fsencode(f"OPSROOM_TASK_DIR={story.state.task(task).root}"), []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        with contextlib.suppress(OSError):
+            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(pid)
+    return found
+
+
+def open_files(pid: int) -> list[str]:
+    folder = f"/proc/{pid}/fd"
+    return [os.readlink(f"{folder}/{name}") for name in os.listdir(folder)]
+
+
+def test_down_leaves_workers_running_and_kill_ends_a_whole_tree(story: Story) -> None:
+    story.agent("(setsid sh -c 'trap \"\" TERM HUP; exec sleep 600' &); sh -c 'sleep 600; true' & " + WAITS)
+    task, other = story.spawn(), story.spawn()
+    first = story.up()
+    for name in (task, other):
+        story.wait_for_state(name, "running")
+        own_processes(story, name)
+    runs = {name: story.processes(name) for name in (task, other)}
+    tree = of_task(story, task)
+    assert len(tree) >= 5
+    assert story.opsroom("down").status == 0
+    assert story.finish(first).status == 0
+    assert all(alive(run.child) for run in runs.values())
+
+    second = story.up()
+    said = story.opsroom("kill", task)
+    assert (said.status, said.err) == (0, "")
+    story.wait_for_state(task, "cancelled")
+    story.wait(story.state.task(task).attempt(1).exit.exists, "the exit record")
+    assert all(gone(pid) for pid in tree)
+    assert alive(runs[other].child)
+    go(story, other)
+    story.wait_for_state(other, "merged")
+    assert left(story, list(runs.values())) == []
+    second.terminate()
+    assert story.finish(second).status == 0
