@@ -123,6 +123,7 @@ class Orchestrator:
                     self._drain(lease)
                 finally:
                     watcher.stop()
+                    self._sampling.close()
             lease.lease.why = self.why
             self._events.tell("down", why=self.why)
         listening.join(timeout=2)

@@ -4,17 +4,20 @@
 what keeps new attempts from being launched. Memory and disk are counted in MiB.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
 
 from state.record import Count, Record, Time
 
-__all__ = ["BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "stale"]
+__all__ = ["BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "amount", "stale", "until"]
 
 PROVIDER, MACHINE, BUDGET = "provider", "machine", "budget"
 """The kinds of a hold. The first two go by themselves; a budget that is spent needs a person."""
+
+GIB = 1024
+"""MiB in one GiB."""
 
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
@@ -78,3 +81,26 @@ def stale(machine: Machine, now: datetime) -> bool:
     """Whether `machine` is older than three samples, so that nobody should trust its figures."""
     # a sample from the future is of a clock that was set back, and as old as it is far away
     return abs((now - machine.at).total_seconds()) > 3 * max(machine.every, 1.0)
+
+
+def amount(mib: int) -> str:
+    """`412M`, `14.2G`, `79G`, `1.8T`: at most five columns of a count of MiB."""
+    if mib < GIB:
+        return f"{mib}M"
+    for unit, size in (("G", GIB), ("T", GIB**2)):
+        figure = mib / size
+        if figure < 19.95:
+            return f"{figure:.1f}{unit}"
+        if figure < 1000:
+            return f"{figure:.0f}{unit}"
+    return f"{min(mib // GIB**3, 999)}P"
+
+
+def until(hold: Hold, now: datetime) -> str:
+    """`, until 10:32` by the clock on the wall of whoever looks; '' where nobody knows when it ends by itself."""
+    if hold.until is None:
+        return ""
+    if hold.until <= now:
+        return ", being tried again"
+    far = hold.until - now >= timedelta(hours=20)
+    return f", until {hold.until.astimezone():{'%a %H:%M' if far else '%H:%M'}}"

@@ -8,9 +8,23 @@ from datetime import datetime
 
 from state.campaign_file import CampaignFile
 from state.errors import Fault
-from state.machine import Hold, Machine
+from state.machine import Hold, Machine, Worker
 from state.messages import Message
-from state.model import NEEDS_HUMAN, Attempt, Campaign, Exit, Holder, Lease, Result, Run, Spent, Status, Task, Ticket
+from state.model import (
+    LIVE,
+    NEEDS_HUMAN,
+    Attempt,
+    Campaign,
+    Exit,
+    Holder,
+    Lease,
+    Result,
+    Run,
+    Spent,
+    Status,
+    Task,
+    Ticket,
+)
 
 __all__ = ["CampaignView", "Change", "Fleet", "LockView", "TaskView"]
 
@@ -135,6 +149,15 @@ class Fleet:
     """Names of commands that nobody has taken yet."""
     faults: tuple[Fault, ...] = ()
     """What is wrong outside any task or campaign."""
+
+    def takes(self, view: TaskView) -> Worker | None:
+        """What the running attempt of `view` took in the newest sample; None where none runs, or nobody knows."""
+        if self.machine is None or view.status is None or view.state not in LIVE or view.exit:
+            return None
+        for worker in self.machine.workers:
+            if worker.task == view.id and worker.attempt == view.status.attempt:
+                return worker
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from state.machine import Worker
+from state.machine import Worker, amount
 from state.model import FINAL
 from state.times import age
 from state.views import CampaignView, TaskView
 from tui.attention import HALTED
-from tui.machine import amount, cores
+from tui.machine import cores
 from tui.rows import Row
 from tui.text import Cell, Line, cut, cut_path, line, pad, width
 

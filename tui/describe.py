@@ -13,7 +13,7 @@ from state.usage import Usage
 from state.views import CampaignView, Fleet, TaskView
 from tui.attention import HALTED
 from tui.cells import bar, state_tone
-from tui.machine import takes, takes_text
+from tui.machine import takes_text
 from tui.quiet import silence
 from tui.summary import uptime
 from tui.text import Cell, Line, block, line, pad
@@ -119,7 +119,7 @@ def _work(view: TaskView, status: Status, now: datetime) -> list[Line]:
 def _running(view: TaskView, fleet: Fleet, now: datetime) -> list[Line]:
     """What the newest attempt runs in, and what it takes of the machine while it does."""
     lines: list[Line] = []
-    if fleet.machine and (worker := takes(fleet.machine, view)):
+    if fleet.machine and (worker := fleet.takes(view)):
         old = f", {_ago(fleet.machine.at, now)}" if stale(fleet.machine, now) else ""
         lines.append(_field("takes", (takes_text(worker), "muted" if old else ""), (old, "muted")))
     if view.run and view.run.sandbox:

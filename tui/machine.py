@@ -1,43 +1,25 @@
 """What is left of the machine, what a worker takes, and what is held, in cells. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from state.machine import Hold, Machine, Worker, stale
-from state.model import LIVE, Lease
+from state.machine import Hold, Machine, Worker, amount, stale, until
+from state.model import Lease
 from state.times import age
-from state.views import TaskView
 from tui.text import Cell, Line, cut, line, width
 
 __all__ = [
-    "amount",
     "cores",
     "hold_line",
     "hold_text",
     "left_cells",
     "short_cells",
-    "takes",
     "takes_text",
     "unsafe_text",
 ]
 
 REASONS = (300, 80, 60, 48, 36, 28, 20, 14)
 """Columns that the reason of a hold may have, the first with which all holds fit."""
-GIB = 1024
-"""MiB in one GiB."""
-
-
-def amount(mib: int) -> str:
-    """`412M`, `14.2G`, `79G`, `1.8T`: at most five columns of a count of MiB."""
-    if mib < GIB:
-        return f"{mib}M"
-    for unit, size in (("G", GIB), ("T", GIB**2)):
-        figure = mib / size
-        if figure < 19.95:
-            return f"{figure:.1f}{unit}"
-        if figure < 1000:
-            return f"{figure:.0f}{unit}"
-    return f"{min(mib // GIB**3, 999)}P"
 
 
 def cores(cpu_percent: float) -> str:
@@ -87,16 +69,6 @@ def unsafe_text(lease: Lease | None) -> str:
 # what a worker takes
 
 
-def takes(machine: Machine | None, view: TaskView) -> Worker | None:
-    """What the running attempt of `view` took in the newest sample; None where none runs, or nobody knows."""
-    if machine is None or view.status is None or view.state not in LIVE or view.exit:
-        return None
-    for worker in machine.workers:
-        if worker.task == view.id and worker.attempt == view.status.attempt:
-            return worker
-    return None
-
-
 def takes_text(worker: Worker) -> str:
     """`187% cpu · 412M memory · 4 processes`."""
     many = "1 process" if worker.processes == 1 else f"{worker.processes:,} processes"
@@ -109,7 +81,7 @@ def takes_text(worker: Worker) -> str:
 def hold_text(hold: Hold, now: datetime, room: int = 300) -> str:
     """`codex held 4m: rate limit, until 10:32`: one line, safe to show, its reason in at most `room` columns."""
     why = cut(line(hold.why, 300), room)
-    return f"{_whose(hold)} held {_since(hold, now)}: {why}{_until(hold, now)}"
+    return f"{_whose(hold)} held {_since(hold, now)}: {why}{until(hold, now)}"
 
 
 def hold_line(columns: int, now: datetime, holds: Sequence[Hold], *, living: bool = True) -> Line:
@@ -133,13 +105,3 @@ def _whose(hold: Hold) -> str:
 
 def _since(hold: Hold, now: datetime) -> str:
     return age((now - hold.since).total_seconds())
-
-
-def _until(hold: Hold, now: datetime) -> str:
-    """When it ends by itself, by the clock on the wall of whoever looks."""
-    if hold.until is None:
-        return ""
-    if hold.until <= now:
-        return ", being tried again"
-    far = hold.until - now >= timedelta(hours=20)
-    return f", until {hold.until.astimezone():{'%a %H:%M' if far else '%H:%M'}}"

@@ -14,6 +14,7 @@ from state import event_log, files, lease
 from state.errors import BadFile, NotThere
 from state.fleet import FleetReader
 from state.layout import StateDir
+from state.machine import Hold, Machine, Worker, amount, stale, until
 from state.model import Ticket
 from state.sanitize import clean_line
 from state.scan import Scan
@@ -46,11 +47,12 @@ def status(explicit: str | None, as_json: bool) -> None:
 
 
 def _table(fleet: Fleet, now: datetime) -> list[str]:
-    lines = [_orchestrator(fleet, now)]
+    lines = [_orchestrator(fleet, now), *_machine(fleet, now), *(_hold(hold, now) for hold in fleet.holds)]
     lines += [_campaign(view) for view in fleet.campaigns.values()]
     width = max((len(view.id) for view in fleet.tasks.values()), default=4)
+    doubted = fleet.machine is None or stale(fleet.machine, now)
     for view in sorted(fleet.tasks.values(), key=lambda view: view.id):
-        lines.append(_task(view, now, width))
+        lines.append(_task(view, now, width, None if doubted else fleet.takes(view)))
     lines += [_lock(view, now) for _, view in sorted(fleet.locks.items()) if view.busy]
     faults = [*fleet.faults, *(fault for view in fleet.campaigns.values() for fault in view.faults)]
     faults += [fault for view in fleet.tasks.values() for fault in view.faults]
@@ -70,6 +72,24 @@ def _orchestrator(fleet: Fleet, now: datetime) -> str:
     )
 
 
+def _machine(fleet: Fleet, now: datetime) -> list[str]:
+    """What is left of the machine, and what attempts run in, as far as the orchestrator has said."""
+    lines, machine, run = [], fleet.machine, fleet.lease
+    if machine is not None:
+        old = f", {age(abs((now - machine.at).total_seconds()))} ago" if stale(machine, now) else ""
+        memory = f"{amount(machine.memory_free_mib)} of {amount(machine.memory_total_mib)} memory free"
+        disk = f"{amount(machine.disk_free_mib)} of {amount(machine.disk_total_mib)} disk free"
+        lines.append(f"machine: {memory}, {disk}, load {machine.load:.1f} on {machine.cores} cores{old}")
+    if run is not None and run.sandbox:
+        lines.append(clean_line(f"sandbox: {run.sandbox}{': ' if run.sandbox_why else ''}{run.sandbox_why}"))
+    return lines
+
+
+def _hold(hold: Hold, now: datetime) -> str:
+    since = age((now - hold.since).total_seconds())
+    return clean_line(f"held: {hold.agent or 'all agents'} for {since}: {hold.why}{until(hold, now)}")
+
+
 def _campaign(view: CampaignView) -> str:
     if view.file is None:
         return f"{view.name}  fault"
@@ -79,13 +99,14 @@ def _campaign(view: CampaignView) -> str:
     return clean_line(f"{said}{metric if view.file.metric('METRIC_CURRENT') else ''}{'  ' + why if why else ''}")
 
 
-def _task(view: TaskView, now: datetime, width: int) -> str:
+def _task(view: TaskView, now: datetime, width: int, worker: Worker | None) -> str:
     if view.status is None:
         return f"{view.id:{width}}  fault"
     since = age((now - view.status.since).total_seconds())
     asked = view.questions[0].body if view.questions else view.status.why
+    takes = f"  {worker.cpu_percent:.0f}% {amount(worker.memory_mib)}" if worker else ""
     return clean_line(
-        f"{view.id:{width}}  {view.state:9}  {since:>4}  {view.title}{'  ' + asked if asked else ''}", 300
+        f"{view.id:{width}}  {view.state:9}  {since:>4}{takes}  {view.title}{'  ' + asked if asked else ''}", 300
     )
 
 
@@ -105,7 +126,21 @@ def _as_json(fleet: Fleet, now: datetime) -> dict[str, Any]:
             "alive": lease.alive(fleet.lease, now),
             "pid": fleet.lease.pid if fleet.lease else None,
             "beat": rfc3339(fleet.lease.beat) if fleet.lease else None,
+            "sandbox": (fleet.lease.sandbox if fleet.lease else "") or None,
+            "sandbox_why": (fleet.lease.sandbox_why if fleet.lease else "") or None,
         },
+        "machine": _machine_as_json(fleet.machine, now) if fleet.machine else None,
+        "holds": [
+            {
+                "kind": hold.kind,
+                "agent": hold.agent or None,
+                "why": hold.why,
+                "since": rfc3339(hold.since),
+                "until": rfc3339(hold.until) if hold.until else None,
+                "failures": hold.failures,
+            }
+            for hold in fleet.holds
+        ],
         "campaigns": {
             view.name: {
                 "status": view.file.status if view.file else None,
@@ -126,6 +161,8 @@ def _as_json(fleet: Fleet, now: datetime) -> dict[str, Any]:
                 "by": view.status.by if view.status else None,
                 "why": view.status.why if view.status else None,
                 "attempt": view.status.attempt if view.status else None,
+                "sandbox": (view.run.sandbox if view.run else "") or None,
+                "takes": _worker_as_json(fleet.takes(view)),
                 "commit": view.status.commit if view.status else None,
                 "campaign": view.campaign or None,
                 "questions": [{"name": q.name, "text": q.body, "options": q.options} for q in view.questions],
@@ -144,6 +181,21 @@ def _as_json(fleet: Fleet, now: datetime) -> dict[str, Any]:
         },
         "faults": [str(fault) for fault in fleet.faults],
     }
+
+
+def _machine_as_json(machine: Machine, now: datetime) -> dict[str, Any]:
+    fields = ("host", "cores", "load", "memory_total_mib", "memory_free_mib", "disk_total_mib", "disk_free_mib")
+    return {
+        "at": rfc3339(machine.at),
+        "stale": stale(machine, now),
+        **{name: getattr(machine, name) for name in fields},
+    }
+
+
+def _worker_as_json(worker: Worker | None) -> dict[str, Any] | None:
+    if worker is None:
+        return None
+    return {name: getattr(worker, name) for name in ("cpu_percent", "memory_mib", "processes")}
 
 
 def _ticket(ticket: Ticket) -> dict[str, Any]:

@@ -1,9 +1,14 @@
 """`opsroom status` and `opsroom log`: what they show, and of what is broken or hostile."""
 
 import json
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from state.machine import Hold, Holds, Machine, Worker
+from state.model import Lease, encode
+from state.times import rfc3339, utc_now
 from tests.stories import Said, Story
 
 STATUS = 'state = "running"\nsince = 2026-11-21T10:00:00Z\nby = "orchestrator"\nattempt = 1\n'
@@ -37,6 +42,53 @@ def test_a_table_has_a_line_for_each_task_and_campaign(story: Story) -> None:
     assert lines[3].split()[:2] == ["0002", "dreaming"]
 
 
+def write_machine(story: Story, since: datetime) -> None:
+    story.state.lease.write_bytes(
+        encode(Lease(pid=7, host="here", started=since, beat=since, sandbox="none", sandbox_why="no namespaces"))
+    )
+    worker = Worker(task="0001", attempt=1, cpu_percent=187.4, memory_mib=1290, processes=9)
+    left: dict[str, Any] = {
+        "memory_total_mib": 31_744,
+        "memory_free_mib": 14_541,
+        "disk_total_mib": 204_800,
+        "disk_free_mib": 81_203,
+    }
+    sample = Machine(at=since, every=5.0, host="here", cores=8, load=2.5, workers=[worker], **left)
+    story.state.machine.write_bytes(encode(sample))
+    held = Hold(kind="provider", agent="codex\u202e", why="rate limit\x1b[2J", since=since, failures=2)
+    story.state.holds.write_bytes(encode(Holds(holds=[held])))
+
+
+def test_the_machine_and_what_is_held_come_before_the_tasks(story: Story) -> None:
+    write_task(story, "0001", title="first of all")
+    write_machine(story, utc_now())
+    lines = story.opsroom("status").out.splitlines()
+    assert lines[0].startswith("orchestrator: up 0s, pid 7 on here")
+    assert lines[1] == "machine: 14.2G of 31G memory free, 79G of 200G disk free, load 2.5 on 8 cores"
+    assert lines[2] == "sandbox: none: no namespaces"
+    assert lines[3].startswith("held: codex\ufffd for 0s: rate limit\ufffd")
+    assert lines[4].endswith("  187% 1.3G  first of all")
+
+
+def test_a_sample_that_is_old_says_so_and_is_not_shown_of_a_worker(story: Story) -> None:
+    write_task(story, "0001", title="first of all")
+    write_machine(story, utc_now() - timedelta(minutes=4))
+    out = story.opsroom("status").out
+    assert "load 2.5 on 8 cores, 4m ago\n" in out
+    assert "187%" not in out
+
+
+def test_json_has_the_machine_and_what_is_held(story: Story) -> None:
+    write_task(story, "0001")
+    write_machine(story, now := utc_now())
+    found = json.loads(story.opsroom("status", "--json").out)
+    assert (found["orchestrator"]["sandbox"], found["orchestrator"]["sandbox_why"]) == ("none", "no namespaces")
+    assert (found["machine"]["memory_free_mib"], found["machine"]["stale"]) == (14_541, False)
+    assert found["tasks"]["0001"]["takes"] == {"cpu_percent": 187.4, "memory_mib": 1290, "processes": 9}
+    (hold,) = found["holds"]
+    assert (hold["kind"], hold["since"], hold["until"], hold["failures"]) == ("provider", rfc3339(now), None, 2)
+
+
 def test_json_is_for_programs(story: Story) -> None:
     story.agent("touch made")
     task = story.spawn("One")
@@ -46,7 +98,8 @@ def test_json_is_for_programs(story: Story) -> None:
     assert found["tasks"][task]["commit"] == story.git("rev-parse", "main")
     assert found["tasks"][task]["title"] == "One"
     assert found["orchestrator"]["alive"] is False
-    assert found["faults"] == []
+    assert found["machine"]["memory_total_mib"] > 0
+    assert (found["holds"], found["faults"]) == ([], [])
 
 
 def test_faults_are_shown_and_hide_nothing_else(story: Story) -> None:

@@ -28,7 +28,7 @@ PUBLIC = {
     "fleet": {"FleetReader"},
     "views": {"CampaignView", "Change", "Fleet", "LockView", "TaskView"},
     "locks": {"KEPT", "TICKET", "VARIABLE", "WAIT", "Who", "hold", "is_inside"},
-    "machine": {"BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "stale"},
+    "machine": {"BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "amount", "stale", "until"},
     "lease": {"Holding", "alive", "read"},
     "sanitize": {"clean_block", "clean_line"},
     "watch": {"Batch", "Watcher", "network_file_system"},

@@ -1,11 +1,13 @@
 """What is left of the machine, and what is held, is what the files say or a fault that names the line."""
 
-from datetime import timedelta
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from state.errors import BadFile
-from state.machine import Hold, Holds, Machine, Worker, stale
+from state.machine import Hold, Holds, Machine, Worker, amount, stale, until
 from state.model import decode, encode
 from state.times import utc_now
 
@@ -68,3 +70,44 @@ def test_a_sample_is_stale_after_three_that_did_not_come(seconds: float, every: 
     sample = decode(Machine, encode(SAMPLE).decode(), "m")
     sample.every = every
     assert stale(sample, AT + timedelta(seconds=seconds)) is old
+
+
+@pytest.mark.parametrize(
+    ("mib", "text"),
+    [
+        (0, "0M"),
+        (412, "412M"),
+        (1023, "1023M"),
+        (1024, "1.0G"),
+        (14_541, "14.2G"),
+        (20_428, "19.9G"),
+        (20_480, "20G"),
+        (81_203, "79G"),
+        (1_900_000, "1.8T"),
+        (3_000_000_000, "2P"),
+        (2**63 - 1, "999P"),
+    ],
+)
+def test_an_amount_has_at_most_five_columns(mib: int, text: str) -> None:
+    assert amount(mib) == text
+    assert len(text) <= 5
+
+
+@pytest.fixture
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_in_utc")
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [(None, ""), (17, ", until 10:32"), (30 * 60, ", until Sun 16:15"), (-1, ", being tried again")],
+)
+def test_a_hold_ends_when_the_clock_on_the_wall_says(minutes: int | None, text: str) -> None:
+    now = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
+    end = None if minutes is None else now + timedelta(minutes=minutes)
+    assert until(Hold(kind="provider", why="x", since=now, until=end), now) == text

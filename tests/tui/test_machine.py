@@ -8,9 +8,9 @@ from rich.cells import cell_len
 
 from state.machine import Hold, Machine, Worker
 from state.model import Exit, Lease, Status
-from state.views import TaskView
+from state.views import Fleet, TaskView
 from tests.tui.builder import NOW, ago
-from tui.machine import amount, cores, hold_line, hold_text, left_cells, short_cells, takes, takes_text, unsafe_text
+from tui.machine import cores, hold_line, hold_text, left_cells, short_cells, takes_text, unsafe_text
 from tui.summary import Summary, top_line
 from tui.text import plain
 
@@ -42,27 +42,6 @@ def worker(task: str = "a", attempt: int = 2) -> Worker:
 
 def view(state: str = "running", **parts: Any) -> TaskView:
     return TaskView("a", status=Status(state=state, since=NOW, by="o", attempt=2), **parts)
-
-
-@pytest.mark.parametrize(
-    ("mib", "text"),
-    [
-        (0, "0M"),
-        (412, "412M"),
-        (1023, "1023M"),
-        (1024, "1.0G"),
-        (14_541, "14.2G"),
-        (20_428, "19.9G"),
-        (20_480, "20G"),
-        (81_203, "79G"),
-        (1_900_000, "1.8T"),
-        (3_000_000_000, "2P"),
-        (2**63 - 1, "999P"),
-    ],
-)
-def test_an_amount_has_at_most_five_columns(mib: int, text: str) -> None:
-    assert amount(mib) == text
-    assert len(text) <= 5
 
 
 @pytest.mark.parametrize(("percent", "text"), [(0.0, "0%"), (98.6, "99%"), (187.4, "187%"), (1e12, "99999%")])
@@ -111,22 +90,22 @@ def test_a_sample_that_is_old_says_so_and_is_never_short() -> None:
 
 
 def test_the_running_attempt_is_found_in_the_sample() -> None:
-    assert takes(machine(workers=[worker("b"), worker()]), view()) == worker()
+    assert Fleet(machine=machine(workers=[worker("b"), worker()])).takes(view()) == worker()
     assert takes_text(worker()) == "187% cpu · 1.3G memory · 9 processes"
     assert takes_text(Worker(task="a", attempt=1, processes=1)).endswith(" · 1 process")
 
 
 def test_what_has_ended_takes_nothing() -> None:
-    sample = machine(workers=[worker()])
+    fleet = Fleet(machine=machine(workers=[worker()]))
     ended = Exit(reason="exited", started=NOW, ended=NOW, status=0)
-    assert takes(sample, view("verifying")) is None
-    assert takes(sample, view(exit=ended)) is None
-    assert takes(sample, TaskView("a")) is None
-    assert takes(None, view()) is None
+    assert fleet.takes(view("verifying")) is None
+    assert fleet.takes(view(exit=ended)) is None
+    assert fleet.takes(TaskView("a")) is None
+    assert Fleet().takes(view()) is None
 
 
 def test_an_earlier_attempt_is_not_taken_for_the_one_that_runs() -> None:
-    assert takes(machine(workers=[worker(attempt=1)]), view()) is None
+    assert Fleet(machine=machine(workers=[worker(attempt=1)])).takes(view()) is None
 
 
 # the sandbox

@@ -17,7 +17,7 @@ from tui.hints import key_line
 from tui.keymap import bindings
 from tui.loader import Loaded
 from tui.locks import lock_line
-from tui.machine import hold_line, takes
+from tui.machine import hold_line
 from tui.rows import Row, build, moved
 from tui.screens.acting import ActingScreen
 from tui.screens.filling import Filling
@@ -350,8 +350,8 @@ class FleetScreen(ActingScreen):
 
     def _takes(self, view: TaskView, now: datetime) -> Worker | None:
         """What a worker takes, by a sample that is not too old to be true still."""
-        machine = self._shown.fleet.machine
-        return takes(machine, view) if machine and not stale(machine, now) else None
+        fleet = self._shown.fleet
+        return None if fleet.machine is None or stale(fleet.machine, now) else fleet.takes(view)
 
     def _show_locks(self) -> None:
         cells = lock_line(self.size.width, self.room.clock(), self._shown.fleet.locks.values())
