@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from orchestrator import merge_queue, verify, worktrees
 from orchestrator.merge_queue import Change, Checked, Landing
 from state.errors import CannotWrite
-from state.locks import Who
+from state.locks import Who, hold
 from state.model import Check, Metric
-from tests.stories import DEADLINE, Story
+from tests.stories import DEADLINE, Story, wait
 
 BRANCH = "opsroom/0001/1"
 
@@ -174,6 +175,21 @@ def test_a_base_that_moves_while_the_checks_run_is_not_written_over(story: Story
     landing = land(what, somebody_is_faster)
     assert (landing.outcome, landing.why) == ("blocked", "main moved meanwhile")
     assert land(what).outcome == "merged"
+    assert story.subjects() == ["the change", "change other", "first"]
+
+
+def test_a_base_that_moves_while_the_turn_is_waited_for_is_what_the_change_is_checked_on(story: Story) -> None:
+    runs = story.folder / "runs"
+    what = change(story, checks=check(f"echo run >> {runs}; test -e other"))
+    write(what)
+    tickets = story.state.lock("build").tickets
+    with ThreadPoolExecutor(1) as pool:
+        with hold(story.state, "build", Who()):
+            landing = pool.submit(land, what)
+            wait(lambda: list(tickets.glob("*.toml")), lambda: "the change to stand in the queue")
+            advance(story)
+        assert landing.result(DEADLINE).outcome == "merged"
+    assert runs.read_text() == "run\n"
     assert story.subjects() == ["the change", "change other", "first"]
 
 
