@@ -113,7 +113,7 @@ def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: 
         checked.left = left
         _write(change, checked)
     merging(checked)
-    if blocked := _move(git, change.base, target, checked.commit):
+    if blocked := _move(git, change.base, checked.onto, checked.commit):
         return Landing("blocked", blocked, results=results)
     return _landed(checked, results)
 
