@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import reduce
 from itertools import islice
 
 from state.campaign_file import CampaignFile
@@ -9,7 +10,7 @@ from state.errors import Fault
 from state.machine import stale
 from state.model import Exit, Status, Task
 from state.times import age
-from state.usage import Usage
+from state.usage import Budget, Usage
 from state.views import CampaignView, Fleet, TaskView
 from tui.attention import HALTED
 from tui.cells import bar, state_tone
@@ -64,7 +65,7 @@ def describe_task(view: TaskView, fleet: Fleet, now: datetime, quiet: bool) -> l
             lines.append(
                 _field("quiet", (f"nothing written for {uptime(silence(view, now))}", ""), (", not an error", "muted"))
             )
-        lines += _text("why", status.why)
+        lines += _text("why", f"{status.why} ({status.failure})" if status.failure else status.why)
         lines += _text("stop reason", view.stop_reason, "trouble")
         if status.waiting_on:
             lines.append(_field("waiting on", (line(status.waiting_on), "")))
@@ -156,6 +157,20 @@ def _result(view: TaskView, now: datetime) -> list[Line]:
     return lines
 
 
+def budget_text(usage: Usage, budget: Budget) -> str:
+    """`3 of 10 attempts · 12m of 1h · $1.20 of $5.00`: each limit that is set, and how much of it is used."""
+    parts = []
+    if budget.attempts:
+        parts.append(f"{usage.attempts:,} of {budget.attempts:,} attempts")
+    if budget.seconds:
+        parts.append(f"{age(usage.seconds)} of {age(budget.seconds)}")
+    if budget.tokens:
+        parts.append(f"{usage.tokens:,} of {budget.tokens:,} tokens")
+    if budget.dollars:
+        parts.append(f"${usage.dollars:,.2f} of ${budget.dollars:,.2f}")
+    return " · ".join(parts)
+
+
 def usage_text(usage: Usage) -> str:
     """`41,210 tokens · $0.31 · 12m in 2 attempts`: what the ended attempts used."""
     parts = [f"{usage.tokens:,} tokens"] if usage.tokens else []
@@ -192,7 +207,7 @@ def describe_campaign(view: CampaignView, fleet: Fleet, now: datetime) -> list[L
     elif not view.faults:
         tasks = sum(task.campaign == view.name for task in fleet.tasks.values())
         lines.append(_field("status", (f"no campaign of this name, but {tasks} tasks say they are of it", "muted")))
-    lines += _envelope(view)
+    lines += _envelope(view, fleet)
     lines += _history(view)
     lines += _runs(view, now)
     return lines
@@ -209,12 +224,16 @@ def _metric(view: CampaignView, file: CampaignFile) -> list[Line]:
     return [_field("metric", (said, ""), (name, "muted"))]
 
 
-def _envelope(view: CampaignView) -> list[Line]:
+def _envelope(view: CampaignView, fleet: Fleet) -> list[Line]:
     envelope = view.envelope
     if not envelope:
         return []
     base = f" · from {line(envelope.base, 100)}" if envelope.base else ""
     lines = [_field("policy", (f"agent {line(envelope.agent, 60)} · {envelope.at_once} at once{base}", ""))]
+    if envelope.budgets != Budget():
+        mine = (task.status.usage for task in fleet.tasks.values() if task.campaign == view.name and task.status)
+        used = reduce(Usage.plus, mine, Usage())
+        lines.append(_field("budget", (budget_text(used, envelope.budgets), "")))
     for check in envelope.checks[:10]:
         lines.append(_field("check", (line(check.name, 60), ""), (f"   {line(' '.join(check.command))}", "muted")))
     return lines

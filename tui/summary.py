@@ -16,6 +16,8 @@ from tui.text import Cell, Line, cut, line, pad, width
 __all__ = ["Summary", "orchestrator", "summarise", "top_line", "uptime"]
 
 HOUR = timedelta(hours=1)
+NEARLY = 0.9
+"""The part of a budget from which on a person should look."""
 ROOMY = 120
 """Columns from which all that is left of the machine is said even where some of it is short."""
 
@@ -76,7 +78,7 @@ def _dollars(view: TaskView) -> float | None:
     status = view.status
     if status is None:
         return None
-    now = view.spent.dollars if view.spent and view.spent.attempt > status.usage.attempts else 0.0
+    now = view.spent.dollars if view.spent and view.spent.attempt > status.counted else 0.0
     return status.usage.dollars + now or None
 
 
@@ -140,7 +142,10 @@ def top_line(
     if figures.total:
         parts.append(_Part(((f"{figures.done}/{figures.total} done", ""),), 8))
     if figures.dollars is not None:
-        parts.append(_Part(((f"${figures.dollars:,.2f}", ""),), 7))
+        limit = lease.budget.dollars if lease else 0.0
+        of = f" of ${limit:,.2f}".removesuffix(".00") if limit else ""
+        tone = "attention" if limit and figures.dollars >= NEARLY * limit else ""
+        parts.append(_Part(((f"${figures.dollars:,.2f}{of}", tone),), 7))
     if hour := sum(now - HOUR <= at <= now for at in figures.merged):
         parts.append(_Part(((f"{hour}/h", "muted"),), 3))
     if leases.alive(lease, now) and unsafe_text(lease):

@@ -1,11 +1,12 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
-from state.model import Lease, Status, Task
-from state.usage import Usage
+from state.model import Lease, Spent, Status, Task
+from state.usage import Budget, Usage
 from state.views import Fleet, TaskView
 from tests.tui.builder import NOW, ago
 from tui.attention import Entry
@@ -83,3 +84,27 @@ def test_need_you_goes_last() -> None:
 def test_polling_is_said() -> None:
     line = top_line(160, NOW, "a", LEASE, FULL, polling="nfs sends no file events")
     assert "polling: nfs sends no file events" in plain(line)
+
+
+def test_what_it_cost_stands_beside_what_it_may_cost() -> None:
+    def said(limit: float) -> str:
+        lease = Lease(pid=1, host="h", started=ago(hours=2), beat=NOW, budget=Budget(dollars=limit))
+        return next(text for text, _ in top_line(200, NOW, "autotrack", lease, FULL) if text.startswith("$"))
+
+    assert [said(limit) for limit in (0, 20, 4.5)] == ["$4.12", "$4.12 of $20", "$4.12 of $4.50"]
+
+
+def test_a_budget_that_is_nearly_spent_is_marked() -> None:
+    lease = Lease(pid=1, host="h", started=ago(hours=2), beat=NOW, budget=Budget(dollars=4.5))
+    assert ("$4.12 of $4.50", "attention") in top_line(200, NOW, "autotrack", lease, FULL)
+    lease.budget = Budget(dollars=20)
+    assert ("$4.12 of $20", "") in top_line(200, NOW, "autotrack", lease, FULL)
+
+
+def test_a_running_attempt_costs_what_it_told_and_an_ended_one_is_counted_once() -> None:
+    told = Spent(attempt=2, at=NOW, dollars=0.5)
+    runs = replace(view("a", "running", dollars=1.0), spent=told)
+    assert runs.status is not None
+    for counted, dollars in ((1, 1.5), (2, 1.0)):
+        runs.status.counted = counted
+        assert summarise(Fleet(tasks={"a": runs})).dollars == dollars
