@@ -37,6 +37,7 @@ def main(runs: int) -> None:
             "opsroom note": [*opsroom, "note", "seen"],
             "opsroom checkpoint": [*opsroom, "checkpoint", "-"],
             "opsroom result": [*opsroom, "result", "success"],
+            "opsroom lock": [*opsroom, "lock", "x", "--", "true"],
             "opsroom --help": [*opsroom, "--help"],
             "opsroom status": [*opsroom, "status"],
         }

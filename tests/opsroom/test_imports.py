@@ -70,6 +70,7 @@ def loaded_by(folder: Path, *arguments: str) -> set[str]:
         ("stop", "x"),
         ("result", "success"),
         ("capture", "x.png"),
+        ("lock", "x", "--", "true"),
     ],
     ids=lambda verb: verb[0],
 )
