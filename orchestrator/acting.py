@@ -85,6 +85,8 @@ class Envelope:
     prompt: str = ""
     lock_seconds: float = LOCK_SECONDS
     """How long the checks wait for their turn at the lock `build`."""
+    sparse: tuple[str, ...] = ()
+    """Folders that a worktree has; all where none is named."""
 
 
 STARTING = frozenset({"starting"})
@@ -115,7 +117,7 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
     for last in view.attempts[-1:]:
         _clear(state, view.id, last)
     try:
-        head = worktrees.prepare(state.repository, worktree, view.id, number, view.task.base)
+        head = worktrees.prepare(state.repository, worktree, view.id, number, view.task.base, envelope.sparse)
     except GitLocked:
         raise
     except (GitError, Refused) as error:
@@ -167,6 +169,12 @@ def environment_of(state: StateDir, view: TaskView, attempt: int) -> dict[str, s
         "OPSROOM_PROMPT": str(folder.attempt(attempt).prompt),
         "PATH": f"{state.root / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
+    # a worker's git does not tidy up the repository that all share: killed at that, it would leave its lock there
+    begun = os.environ.get("GIT_CONFIG_COUNT", "")
+    count = int(begun) if begun.isdecimal() else 0
+    for number, (key, value) in enumerate((("gc.auto", "0"), ("maintenance.auto", "false")), count):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    found["GIT_CONFIG_COUNT"] = str(count + 2)
     if task.campaign:
         found |= {"OPSROOM_CAMPAIGN": task.campaign, "OPSROOM_ITEM": task.item, "OPSROOM_INDEX": str(task.index)}
     return found
@@ -195,7 +203,7 @@ def land(
         turn=verify.Turn(state, locks.Who(view.id, number, "its checks"), envelope.lock_seconds),
     )
     if not change.worktree.exists():  # an earlier life removed it, or a person did: the branch has the work
-        worktrees.prepare(state.repository, change.worktree, view.id, number, view.task.base)
+        worktrees.prepare(state.repository, change.worktree, view.id, number, view.task.base, envelope.sparse)
     worktrees.claim(state.repository, change.worktree)
 
     def passed_checks(checked: merge_queue.Checked) -> None:

@@ -43,6 +43,7 @@ class CampaignRuns:
         self._state = state
         self._config = config
         self._events = events
+        self._sparse = tuple(config.worktrees.sparse)
 
     def envelope(self, fleet: Fleet, view: TaskView) -> Envelope:
         """What holds for a task: its campaign's checks, metric and words, or the configuration's."""
@@ -52,12 +53,14 @@ class CampaignRuns:
         wait = self._config.checks.lock_seconds
         campaign = fleet.campaigns.get(view.campaign)
         if task is None or campaign is None or campaign.envelope is None:
-            return Envelope(self._config.checks.as_checks(), None, title + trailers, lock_seconds=wait)
+            checks = self._config.checks.as_checks()
+            return Envelope(checks, None, title + trailers, lock_seconds=wait, sparse=self._sparse)
         found = campaign.envelope
         words = {"campaign": campaign.name, "item": task.item, "index": str(task.index), "title": title}
         trailers += f"\nOpsroom-Campaign: {campaign.name}\nOpsroom-Item: {task.item}"
         prompt = _filled(self._prompt(campaign.name), words)
-        return Envelope(found.checks, found.metric, _filled(found.message, words) + trailers, prompt, wait)
+        message = _filled(found.message, words) + trailers
+        return Envelope(found.checks, found.metric, message, prompt, wait, self._sparse)
 
     def _prompt(self, campaign: str) -> str:
         path = self._state.campaign(campaign).prompt
@@ -100,7 +103,8 @@ class CampaignRuns:
         environment = {"OPSROOM_STATE_DIR": str(self._state.root)}
         who = locks.Who(what=f"metric of {view.name}")
         turn = verify.Turn(self._state, who, self._config.checks.lock_seconds)
-        with worktrees.scratch(self._state.repository, worktree, branch), verify.building(turn, ending) as given:
+        there = worktrees.scratch(self._state.repository, worktree, branch, self._sparse)
+        with there, verify.building(turn, ending) as given:
             return verify.measure(metric, worktree, environment | given, self._metric_log(view.name), ending)
 
     def _metric_log(self, campaign: str) -> Path:

@@ -84,6 +84,13 @@ class Checks(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return [Check(name=text, command=shlex.split(text), seconds=self.seconds) for text in self.commands]
 
 
+class Worktrees(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[worktrees]`: what of a large repository workers get to see."""
+
+    sparse: list[Annotated[str, msgspec.Meta(pattern=r"\A(?![-/!#])(?!.*(\A|/)\.\.?(/|\Z))[^\0\n\\*?\[\]]+\Z")]] = []
+    """Folders to check out, with the files above them, as `git sparse-checkout set --cone` has it; all if empty."""
+
+
 class Config(Record):
     """The whole file."""
 
@@ -91,6 +98,7 @@ class Config(Record):
     agents: dict[str, Agent] = {}
     checks: Checks = msgspec.field(default_factory=Checks)
     budgets: Budgets = msgspec.field(default_factory=Budgets)
+    worktrees: Worktrees = msgspec.field(default_factory=Worktrees)
 
 
 def load(folder: Path) -> Config:
@@ -103,7 +111,7 @@ def load(folder: Path) -> Config:
     if config.extra:
         key = next(iter(config.extra))
         fault = Fault(FILE, _line_of(text, key), f"unknown key {key!r}")
-        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets")
+        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets, worktrees")
     for name, agent in config.agents.items():
         if not agent.command or not agent.command[0]:
             raise BadFile(Fault(FILE, _line_of(text, "agents", name), f"agents.{name}: command is empty"))

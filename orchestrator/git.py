@@ -20,6 +20,7 @@ SAFE = (
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.fsmonitor=false"),
     *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
     *("-c", "commit.gpgSign=false"),
     *("-c", "rebase.autoStash=false"),
     *("-c", "rebase.updateRefs=false"),  # it would move other branches along
@@ -123,6 +124,10 @@ class Git:
             raise GitError(f"git in {self.folder}: {error.strerror or error}") from None
         except subprocess.TimeoutExpired:
             raise GitError(f"git {arguments[0]} in {self.folder}: not done after {SECONDS:.0f} s") from None
+
+    def inside(self, worktree: Path) -> "Git":
+        """git in a linked `worktree`, holding what this one holds."""
+        return Git(worktree, self._holding[0] if self._holding else None, linked=True)
 
     # ── questions that several callers have ─────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,7 @@ A worktree lasts as long as its task is open, over all its attempts; each attemp
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import worktree_links
@@ -80,8 +80,12 @@ def _adding(worktree: Path) -> Path:
     return worktree.parent / ".lock"
 
 
-def prepare(repository: Path, worktree: Path, task_id: str, attempt: int, base: str) -> str:
+def prepare(
+    repository: Path, worktree: Path, task_id: str, attempt: int, base: str, sparse: Sequence[str] = ()
+) -> str:
     """Makes `worktree` ready on the attempt's branch and returns the commit it stands at.
+
+    A new one has the folders `sparse` checked out, and the files above them, or everything where none is named.
 
     The branch begins where the worktree stands if there is one, with everything uncommitted in it; else at the
     newest earlier attempt's branch; else at `base`. An operation that a worker left unfinished is set aside first.
@@ -103,8 +107,20 @@ def prepare(repository: Path, worktree: Path, task_id: str, attempt: int, base: 
         start = _newest(git, task_id, attempt) or base
         if git.commit_of(start) is None:
             raise Refused(f"branch {start!r} does not exist", todo="set orchestrator.base in opsroom.toml")
-        git.run("worktree", "add", "--quiet", "-B", branch, "--", str(worktree), start)
+        _add(git, worktree, sparse, "-B", branch, "--", str(worktree), start)
         return Git(worktree, linked=True).run("rev-parse", "HEAD")
+
+
+def _add(git: Git, worktree: Path, sparse: Sequence[str], *how: str) -> None:
+    """Adds a worktree. Until all of it is there a sparse one has the mark that git itself puts on one half made."""
+    if not sparse:
+        git.run("worktree", "add", "--quiet", *how)
+        return
+    git.run("worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason=initializing", *how)
+    inside = git.inside(worktree)
+    inside.run("sparse-checkout", "set", "--cone", *sparse)
+    inside.run("checkout", "--quiet")
+    git.run("worktree", "unlock", "--", str(worktree))
 
 
 def _newest(git: Git, task_id: str, attempt: int) -> str:
@@ -114,12 +130,12 @@ def _newest(git: Git, task_id: str, attempt: int) -> str:
 
 
 @contextlib.contextmanager
-def scratch(repository: Path, worktree: Path, revision: str) -> Iterator[None]:
+def scratch(repository: Path, worktree: Path, revision: str, sparse: Sequence[str] = ()) -> Iterator[None]:
     """Has `revision` checked out in `worktree`, which is removed again with all that is in it; raises `GitError`."""
     with alone(_adding(worktree)) as lock:
         git = Git(repository, lock)
         _drop(git, worktree)  # of an earlier life; it never holds work
-        git.run("worktree", "add", "--quiet", "--detach", "--", str(worktree), revision)
+        _add(git, worktree, sparse, "--detach", "--", str(worktree), revision)
     try:
         yield
     finally:
