@@ -1,6 +1,8 @@
 """The `git` command as the orchestrator runs it: no hook, no file system monitor, no prompt, no pager, a limit.
 
-A worktree that a worker has touched may hold anything, so nothing that it configured is run.
+A worktree that a worker has touched may hold anything, so nothing that it configured is run: no hook, none of the
+programs that `orchestrator.git_settings` knows of, and nothing in a repository within the worktree, which has a
+configuration of its own. git looks into such a one by itself in `status`, `diff` and `add`; so these are told not to.
 """
 
 import contextlib
@@ -12,6 +14,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator import git_settings
 from state.errors import CannotWrite, OpsroomError
 
 __all__ = ["Git", "GitError", "GitLocked"]
@@ -24,6 +27,10 @@ SAFE = (
     *("-c", "commit.gpgSign=false"),
     *("-c", "rebase.autoStash=false"),
     *("-c", "rebase.updateRefs=false"),  # it would move other branches along
+    *("-c", "maintenance.auto=false"),
+    *("-c", "merge.verifySignatures=false"),
+    *("-c", "submodule.recurse=false"),
+    *("-c", "fetch.recurseSubmodules=false"),
     *("-c", "protocol.ext.allow=never"),
     *("-c", "advice.detachedHead=false"),
 )
@@ -104,11 +111,15 @@ class Git:
 
     def _call_once(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
         argv = ["git", *SAFE, *_identity(str(self.folder)), *arguments]
+        environment = _environment()
+        environment |= git_settings.overrides(self.folder, environment)
+        if self._linked:
+            environment["GIT_CEILING_DIRECTORIES"] = str(self.folder.parent)
         try:
             return subprocess.run(
                 argv,
                 cwd=self.folder,
-                env=_environment() | ({"GIT_CEILING_DIRECTORIES": str(self.folder.parent)} if self._linked else {}),
+                env=environment,
                 input=text,
                 capture_output=True,
                 encoding="utf-8",
@@ -149,11 +160,34 @@ class Git:
 
     def is_clean(self) -> bool:
         """Whether nothing tracked is changed and nothing untracked lies about, ignored files aside."""
-        return not self.run("status", "--porcelain", "--untracked-files=all")
+        return not self.run("status", "--porcelain", "--untracked-files=all", "--ignore-submodules=dirty")
 
     def has_local_changes(self) -> bool:
         """Whether a tracked file differs from HEAD. Untracked files are a person's own and in nobody's way."""
-        return bool(self.run("status", "--porcelain", "--untracked-files=no"))
+        return bool(self.run("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty"))
+
+    def add_all(self) -> None:
+        """Takes every change into the index, as `git add --all` would if that did not look into other repositories.
+
+        Of a repository within this one its commit is taken, if it has one.
+        """
+        found = self.run("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
+        paths = dict.fromkeys(filter(None, found.split("\0")))
+        taken = [path for path in paths if not path.endswith("/")]
+        if taken:
+            self.run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", text="\0".join([*taken, ""]))
+        for inner in (path.rstrip("/") for path in paths if path.endswith("/")):
+            self.ask("update-index", "--add", "--replace", "--", inner)  # no, where it has no commit
+
+    def commit_all(self, message: str) -> None:
+        """Commits every change, if there is one."""
+        self.add_all()
+        if self.ask("diff-index", "--cached", "--quiet", "--ignore-submodules=dirty", "HEAD") is None:
+            self.run("commit", "--quiet", "--no-verify", "--file=-", text=message)
+
+    def trust(self, root: Path, record: Path) -> None:
+        """Trusts the repository's configuration as far as `record` says; see `git_settings.trust`."""
+        git_settings.trust(self.folder, root, record, _environment())
 
     def checkout_of(self, branch: str) -> Path | None:
         """The working tree that has `branch` checked out, or None."""
@@ -169,7 +203,14 @@ class Git:
 
 def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key == "GIT_CONFIG_GLOBAL"}
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": "true", "LC_ALL": "C.UTF-8"}
+    return kept | {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_EDITOR": "true",
+        "GIT_SEQUENCE_EDITOR": "true",
+        "GIT_PAGER": "cat",
+        "LC_ALL": "C.UTF-8",
+    }
 
 
 @functools.lru_cache(maxsize=64)

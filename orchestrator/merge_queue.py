@@ -181,7 +181,7 @@ def _rebase(git: Git, target: str, base: str) -> None:
     except GitLocked:
         raise
     except GitError as error:
-        conflicts = (git.ask("diff", "--name-only", "--diff-filter=U") or "").split()
+        conflicts = (git.ask("diff", "--name-only", "--diff-filter=U", "--ignore-submodules=dirty") or "").split()
         git.ask("rebase", "--abort")
         raise Refused(f"conflict with {base} in {', '.join(conflicts[:5])}" if conflicts else str(error)) from None
 

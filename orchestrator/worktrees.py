@@ -159,8 +159,7 @@ def keep(worktree: Path, branch: str, message: str) -> str:
             raise Refused(f"the worktree is no longer on {branch} nor on a branch from it", todo=f"look at {worktree}")
         git.run("switch", "--quiet", "--force-create", branch)
     if not git.is_clean():
-        git.run("add", "--all")
-        git.run("commit", "--quiet", "--no-verify", "--file=-", text=message)
+        git.commit_all(message)
     return git.run("rev-parse", "HEAD")
 
 
@@ -183,7 +182,7 @@ def set_aside(worktree: Path, branch: str) -> None:
     The worktree then stands where `branch` does.
     """
     git = Git(worktree, linked=True)
-    git.run("add", "--all")
+    git.add_all()
     tree = git.run("write-tree")
     commit = git.run("commit-tree", tree, "-p", "HEAD", text=f"Unfinished {unfinished(git)}, as the worker left it\n")
     git.run("update-ref", f"refs/heads/{branch}-unfinished", commit)
