@@ -30,6 +30,7 @@ grace = 10.0                   # between TERM and KILL
 [checks]
 commands = []                  # what must end with 0 before a change lands, such as ["make test"]
 seconds = 600.0
+lock_seconds = 3600.0          # how long they wait for their turn; one change is checked at a time
 """
 
 
