@@ -20,8 +20,8 @@ covers what you do. These commands reach the people who gave it:
   write a checkpoint and leave; you are started again with the answer.
 - `opsroom note "TEXT"`: something a person should read later.
 - `opsroom capture FILE`: takes a picture (PNG) into the task.
-- `opsroom lock build -- CMD`: runs CMD, a build or heavy tests, when no other worker does one. Its exit status is CMD's,
-  or 3 if others had the lock for too long (`--wait SECONDS`, 600 if not given).
+- `opsroom lock build -- CMD`: runs CMD, a build or heavy tests, when nobody else runs one. Its exit status is CMD's, or
+  3 if others had the lock for too long (`--wait SECONDS`, 600 if not given).
 - `opsroom stop "REASON"`: what you were given does not cover this. One sentence why, then leave.
 - `opsroom result success --summary TEXT --learned TEXT` or `failure`: the last thing you do.
 Leave your change committed or uncommitted in the worktree and exit with 0. It is checked and landed for you.
