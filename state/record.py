@@ -27,7 +27,11 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 R = TypeVar("R", bound=Record)
 _TOML_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
-_FIELD = re.compile(r"`\$\.([A-Za-z0-9_]+)")
+_PATH = re.compile(r"at `\$((?:\.[A-Za-z0-9_]++|\[(?:\d++|\.\.\.)\])++)`")
+_PART = re.compile(r"\.\.\.|[A-Za-z0-9_]+")
+_HEADER = re.compile(r"[ \t]*+(\[\[?+)[ \t]*+([^\]\n]++)\]")
+_ASSIGNED = re.compile(r"""[ \t]*+((?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+'|[ \t]*+\.[ \t]*+)++)[ \t]*+=""")
+_KEY = re.compile(r"""[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+'""")
 _UNKNOWN = re.compile(r"unknown field `([^`\n]+)`")
 DEPTH = 64
 """Tables and arrays within one another that a file may have, so that what was read can be compared and written."""
@@ -166,12 +170,56 @@ def _plain(value: Any) -> Any:
 
 
 def _line_of(message: str, text: str) -> int | None:
-    """The line of the key that msgspec's `message` is about: its own, or where the key should stand, the first."""
-    start, keys = 0, [match[1] for pattern in (_FIELD, _UNKNOWN) if (match := pattern.search(message))]
-    for key in keys:
-        stands = re.compile(rf"^[ \t]*+(?:\[++[ \t]*+)?\"?{re.escape(key)}\"?[ \t]*+[\]=.]", re.MULTILINE)
-        found = stands.search(text, start)
-        if found is None:
-            return text.count("\n", 0, start) + 1 if start else None
-        start = found.start()
-    return text.count("\n", 0, start) + 1
+    """The line of the key that msgspec's `message` is about: its own, or that of the table where it should stand.
+
+    Of the entries of a table with names of its own, msgspec does not tell which it means: where several could be, it
+    is the first line of the table.
+    """
+    path: list[str | int] = []
+    if match := _PATH.search(message):
+        path = [int(part) if part.isdecimal() else part for part in _PART.findall(match[1])]
+    if match := _UNKNOWN.search(message):
+        path.append(match[1])
+    if not path:
+        return 1
+    found: dict[int, list[int]] = {}
+    table: list[str | int] = []
+    counts: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        here: list[str | int]
+        if header := _HEADER.match(line):
+            names = tuple(_bare(name) for name in _KEY.findall(header[2]))
+            if header[1] == "[[":
+                counts[names] = counts.get(names, -1) + 1
+            table = here = _with_indexes(names, counts)
+        elif key := _ASSIGNED.match(line):
+            here = [*table, *(_bare(name) for name in _KEY.findall(key[1]))]
+        else:
+            continue
+        found.setdefault(_agreeing(here, path), []).append(number)
+    deepest = max(found, default=0)
+    if "..." in path and len(found.get(deepest, ())) > 1:
+        deepest = min(depth for depth in found if depth)
+    return found[deepest][0] if deepest else None
+
+
+def _bare(name: str) -> str:
+    return name[1:-1] if name[0] in "'\"" else name
+
+
+def _with_indexes(names: tuple[str, ...], counts: dict[tuple[str, ...], int]) -> list[str | int]:
+    """The path of a table: its names, each array of tables with the number of the entry that was begun last."""
+    path: list[str | int] = []
+    for end in range(1, len(names) + 1):
+        path.append(names[end - 1])
+        if names[:end] in counts:
+            path.append(counts[names[:end]])
+    return path
+
+
+def _agreeing(here: list[str | int], path: list[str | int]) -> int:
+    """How many parts of `path` the line at `here` stands for; 0 where it is about something else."""
+    for part, wanted in zip(here, path, strict=False):
+        if wanted not in (part, "..."):
+            return 0
+    return min(len(here), len(path))

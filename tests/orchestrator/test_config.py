@@ -42,7 +42,7 @@ def test_no_file_is_the_defaults(tmp_path: Path) -> None:
     [
         ("[orchestrator\n", "opsroom.toml: line 1: not TOML: "),
         ("[orchestrator]\nbase = \n", "opsroom.toml: line 2: not TOML: "),
-        ("[orchestrator]\nmax_workers = 0\n", "opsroom.toml: line 1: Expected `int` >= 1"),
+        ("[orchestrator]\nmax_workers = 0\n", "opsroom.toml: line 2: Expected `int` >= 1"),
         ("\n[orchestrator]\nmax_worker = 1\n", "opsroom.toml: line 3: Object contains unknown field `max_worker`"),
         ("[orchestrator]\n[extras]\n", "opsroom.toml: line 2: unknown key 'extras'"),
         ("\nextras = 1\n", "opsroom.toml: line 2: unknown key 'extras'"),
@@ -50,7 +50,11 @@ def test_no_file_is_the_defaults(tmp_path: Path) -> None:
         ("[agents.a]\ncommand = ['x']\n[agents.b]\ncommand = ['']\n", "line 3: agents.b: command is empty"),
         ("[agents.a]\nkind = 'command'\n", "Object missing required field `command`"),
         ("[agents.a]\ncommand = ['x']\nkind = 'robot'\n", "Invalid enum value 'robot'"),
-        ("[agents.a]\ncommand = ['x']\nseconds = -1\n", "Expected `float` > 0.0"),
+        ("[agents.a]\ncommand = ['x']\nseconds = -1\n", "opsroom.toml: line 3: Expected `float` > 0.0"),
+        (
+            "[checks]\n[agents.a]\ncommand = ['x']\nseconds = 1\n[agents.b]\ncommand = ['x']\nseconds = -1\n",
+            "opsroom.toml: line 2: Expected `float` > 0.0 - at `$.agents[...].seconds`",  # which agent is not told
+        ),
         ('[checks]\ncommands = ["it\'s"]\n', 'opsroom.toml: line 2: checks: "it\'s": No closing quotation'),
         ("[checks]\ncommands = ['']\n", "opsroom.toml: line 2: checks: an empty command"),
     ],

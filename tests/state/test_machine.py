@@ -58,8 +58,9 @@ def test_a_figure_that_is_none_is_a_fault(figure: str) -> None:
 
 
 def test_a_time_within_that_no_other_zone_could_tell_is_a_fault() -> None:
-    with pytest.raises(BadFile, match=r"holds\.toml: line 1: the year 1 is out of range - at `\$\.holds\[0\]\.since`"):
-        decode(Holds, HELD.replace("2026", "0001"), "holds.toml")
+    text = f"{HELD}\n{HELD.replace('2026', '0001')}"
+    with pytest.raises(BadFile, match=r"holds\.toml: line 11: the year 1 is out of range - at `\$\.holds\[1\]\.since`"):
+        decode(Holds, text, "holds.toml")
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,23 @@ def test_a_fault_in_a_table_within_is_one_of_its_line() -> None:
     assert fault_of(Campaign, text).startswith("status.toml: line 3: Object missing required field `command`")
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("agent = 'x'\n[[checks]]\nname = 'a'\ncommand = []\n[[checks]]\nname = 'b'\ncommand = 1\n", 7),
+        ("agent = 'x'\n[[checks]]\nname = 'a'\ncommand = []\n[[checks]]\nname = 'b'\n", 5),
+        ("agent = 'x'\nmetric.name = 'm'\nmetric.command = 1\n", 3),
+        ("agent = 'x'\n[metric]\nname = 'm'\ncommand = []\ngoal = 'low'\n[x.metric]\ngoal = 1\n", 5),
+        ("agent = 'x'\n['metric']\nname = 'm'\ncommand = []\n  \"goal\" = 'low'\n", 5),
+        ("agent = 'x'\nmetric = {name = 'm', command = [], goal = 'low'}\n", 2),
+        ("agent = 'x'\nchecks = [{name = 'a', command = 1}]\n", 2),
+        ("agent = 1\n[other]\nagent = 'x'\n", 1),
+    ],
+)
+def test_a_fault_within_is_one_of_the_very_line(text: str, line: int) -> None:
+    assert fault_of(Campaign, text).startswith(f"status.toml: line {line}: ")
+
+
 def test_bytes_that_are_no_utf8_are_a_fault_of_their_line() -> None:
     with pytest.raises(BadFile, match=r"status\.toml: line 2: not UTF-8"):
         decode_text(Status, b'state = "x"\nby = "\xff"\n', "status.toml")
