@@ -18,6 +18,7 @@ seconds = 5
 
 [checks]
 commands = ["make test", "sh -c 'exit 0'"]
+lock_seconds = 60
 """
 
 
@@ -27,6 +28,7 @@ def test_a_file_says_limits_agents_and_checks(tmp_path: Path) -> None:
     assert (config.orchestrator.max_workers, config.orchestrator.base) == (2, "trunk")
     assert config.agents["sed"].command == ["./migrate.sh", "--all"]
     assert (config.agents["sed"].seconds, config.agents["sed"].max_attempts) == (5, 3)
+    assert config.checks.lock_seconds == 60
     assert [(check.name, check.command) for check in config.checks.as_checks()] == [
         ("make test", ["make", "test"]),
         ("sh -c 'exit 0'", ["sh", "-c", "exit 0"]),
@@ -55,6 +57,7 @@ def test_no_file_is_the_defaults(tmp_path: Path) -> None:
             "[checks]\n[agents.a]\ncommand = ['x']\nseconds = 1\n[agents.b]\ncommand = ['x']\nseconds = -1\n",
             "opsroom.toml: line 2: Expected `float` > 0.0 - at `$.agents[...].seconds`",  # which agent is not told
         ),
+        ("[checks]\nlock_seconds = 0\n", "Expected `float` > 0.0"),
         ('[checks]\ncommands = ["it\'s"]\n', 'opsroom.toml: line 2: checks: "it\'s": No closing quotation'),
         ("[checks]\ncommands = ['']\n", "opsroom.toml: line 2: checks: an empty command"),
     ],
