@@ -23,6 +23,7 @@ COMMANDS = {
     "capture": "opsroom.commands.worker",
     "checkpoint": "opsroom.commands.worker",
     "demo": "opsroom.commands.demo",
+    "doctor": "opsroom.commands.doctor",
     "down": "opsroom.commands.running",
     "handoff": "opsroom.commands.worker",
     "init": "opsroom.commands.init",
@@ -47,7 +48,7 @@ COMMANDS = {
 """Each subcommand and the module that has it, under its own name."""
 
 SECTIONS = (
-    ("See and steer", ("demo", "init", "up", "down", "tui", "status", "log")),
+    ("See and steer", ("demo", "init", "doctor", "up", "down", "tui", "status", "log")),
     ("Tasks", ("spawn", "tell", "answer", "pause", "resume", "stop", "kill", "retry", "release")),
     (
         "For workers",
