@@ -25,7 +25,7 @@ from state.layout import LockDir, StateDir
 from state.model import Holder, Ticket, encode
 from state.times import age, parse_stamp, rfc3339, stamp, utc_now
 
-__all__ = ["KEPT", "TICKET", "VARIABLE", "WAIT", "Who", "hold", "is_inside"]
+__all__ = ["KEPT", "TICKET", "VARIABLE", "WAIT", "Who", "hold", "is_inside", "who_has"]
 
 VARIABLE = "OPSROOM_LOCKS"
 """Tells the children of a holder which locks it has, each as `name:token`, with spaces between them."""
@@ -90,6 +90,15 @@ def is_inside(state: StateDir, name: str, environment: Mapping[str, str]) -> boo
     lock, token = state.lock(name), _tokens(environment).get(name)
     holder = _holder(state, lock) if token else None
     return holder is not None and holder.token == token
+
+
+def who_has(state: StateDir, name: str) -> str:
+    """Who has the lock `name` now and since when, as a clause for a person to read; raises `BadName`."""
+    if (holder := _holder(state, state.lock(name))) is None:
+        return "somebody has it who does not say who"
+    since = age((utc_now() - holder.since).total_seconds())
+    doing = f" ({holder.what})" if holder.what and holder.task else ""
+    return f"{holder.label} has had it for {since}{doing}"
 
 
 def _tokens(environment: Mapping[str, str]) -> dict[str, str]:
@@ -229,11 +238,7 @@ class _Place(NamedTuple):
         raise flocked.FolderGone
 
     def _why(self, wait: float, before: int) -> str:
-        has_it = "somebody has it who does not say who"
-        if (holder := _holder(self.state, self.lock)) is not None:
-            since = age((utc_now() - holder.since).total_seconds())
-            doing = f" ({holder.what})" if holder.what and holder.task else ""
-            has_it = f"{holder.label} has had it for {since}{doing}"
+        has_it = who_has(self.state, self.lock.name)
         return f"{_not_got(self.lock.name, wait)}: {has_it}{f', and {before} wait before this' if before else ''}"
 
     def clear_up(self) -> None:

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -11,12 +12,16 @@ import click
 
 from opsroom.options import SECONDS
 from state.errors import LockHeld, OpsroomError
-from state.locks import WAIT, Who, hold
+from state.layout import StateDir, check_name
+from state.locks import WAIT, Who, hold, who_has
+from state.sanitize import clean_line
 
 __all__ = ["lock"]
 
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 PR_SET_PDEATHSIG = 1
+PATIENCE = 1.0
+"""Seconds that somebody at a terminal waits without a word."""
 
 
 class Ended(Exception):
@@ -39,16 +44,16 @@ def lock(explicit: str | None, name: str, command: tuple[str, ...], wait: float)
 
     state = state_dir(explicit)
     program = find_program(command[0])
-    number = os.environ.get("OPSROOM_ATTEMPT", "")
+    task, number = os.environ.get("OPSROOM_TASK", ""), os.environ.get("OPSROOM_ATTEMPT", "")
     who = Who(
-        task=os.environ.get("OPSROOM_TASK", ""),
+        task=check_name("task id", task) if task else "",
         attempt=int(number) if number.isdecimal() and len(number) < 10 else 0,
         what=" ".join(command),
     )
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, statuses would be lost
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*FORWARDED, signal.SIGCHLD})
     try:
-        with hold(state, name, who, wait=wait, environment=os.environ, pause=pause) as given:
+        with hold(state, name, who, wait=wait, environment=os.environ, pause=Waiting(state, name)) as given:
             return run(program, command, os.environ | given, before)
     except LockHeld as error:
         raise LockHeld(error.message, todo="do something else first, or wait longer with --wait") from None
@@ -70,10 +75,25 @@ def find_program(name: str) -> str:
     raise OpsroomError(f"cannot run {name}: {os.strerror(reason).lower()}")
 
 
-def pause(seconds: float) -> None:
-    """Waits, unless a signal that ends us comes; then raises `Ended`."""
-    if info := signal.sigtimedwait(FORWARDED, seconds):
-        raise Ended(info.si_signo)
+class Waiting:
+    """Waits when it is called, unless a signal that ends us comes; then raises `Ended`.
+
+    Who sits at a terminal is told once what is waited for.
+    """
+
+    def __init__(self, state: StateDir, name: str) -> None:
+        self._state = state
+        self._name = name
+        self._untold = PATIENCE
+
+    def __call__(self, seconds: float) -> None:
+        if info := signal.sigtimedwait(FORWARDED, seconds):
+            raise Ended(info.si_signo)
+        if self._untold > 0:
+            self._untold -= seconds
+            if self._untold <= 0 and sys.stderr.isatty():
+                said = f"waiting for lock {self._name}: {who_has(self._state, self._name)}"
+                click.echo(f"opsroom: {clean_line(said, 2000)}", err=True)
 
 
 def run(program: str, command: tuple[str, ...], environment: Mapping[str, str], mask: set[int | signal.Signals]) -> int:

@@ -1,7 +1,9 @@
 """`opsroom lock NAME -- CMD`: as a person at a terminal and as a worker uses it, and as either is killed."""
 
+import contextlib
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -54,6 +56,58 @@ def running(story: Story, *command: str, task: str = "", options: tuple[str, ...
     finally:
         locking.process.kill()
         locking.process.communicate(timeout=DEADLINE)
+
+
+class Terminal:
+    """A terminal of its own, and what `opsroom lock` printed there so far."""
+
+    def __init__(self, child: int, descriptor: int) -> None:
+        self._child = child
+        self._descriptor = descriptor
+        self._read = b""
+
+    @property
+    def seen(self) -> str:
+        return self._read.decode("utf-8", "replace")
+
+    def until(self, text: str) -> None:
+        while text not in self.seen:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        assert select.select([self._descriptor], [], [], DEADLINE)[0], f"nothing more after {self.seen!r}"
+        self._read += os.read(self._descriptor, 1000)
+
+    def types(self, text: str) -> None:
+        os.write(self._descriptor, text.encode())
+
+    def ends(self) -> int:
+        """Its exit status, once its last user has left the terminal."""
+        with contextlib.suppress(OSError):
+            while True:
+                self._read_on()
+        self._child, child = 0, self._child
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+
+
+@contextmanager
+def at_a_terminal(story: Story, *command: str) -> Iterator[Terminal]:
+    environment = story.environment() | {"OPSROOM_STATE_DIR": str(story.state.root)}
+    child, descriptor = pty.fork()
+    if not child:
+        os.chdir(story.folder)
+        os.execve(sys.executable, [sys.executable, "-m", "opsroom", "lock", "build", "--", *command], environment)
+    terminal = Terminal(child, descriptor)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 77, 255])
@@ -142,27 +196,24 @@ def test_a_wrapper_that_is_killed_takes_its_command_along_and_frees_the_lock(sto
 def test_ctrl_c_at_a_terminal_interrupts_the_command_once(story: Story) -> None:
     script = "import signal, sys, time\nsignal.signal(2, lambda *_: print('told', flush=True))\n"
     script += "print('has it', flush=True)\nfor _ in range(3): time.sleep(0.1)\n"
-    environment = story.environment() | {"OPSROOM_STATE_DIR": str(story.state.root)}
-    child, terminal = pty.fork()
-    if not child:
-        os.chdir(story.folder)
-        os.execve(
-            sys.executable,
-            [sys.executable, "-m", "opsroom", "lock", "build", "--", sys.executable, "-c", script],
-            environment,
-        )
-    seen = b""
-    while b"has it" not in seen:
-        seen += os.read(terminal, 1000)
-    os.write(terminal, b"\x03")
-    while True:
-        try:
-            seen += os.read(terminal, 1000)
-        except OSError:  # the terminal's last user has left
-            break
-    _, status = os.waitpid(child, 0)
-    os.close(terminal)
-    assert (os.waitstatus_to_exitcode(status), seen.count(b"told")) == (0, 1)
+    with at_a_terminal(story, sys.executable, "-c", script) as terminal:
+        terminal.until("has it")
+        terminal.types("\x03")
+        assert terminal.ends() == 0
+        assert terminal.seen.count("told") == 1
+
+
+def test_somebody_at_a_terminal_is_told_what_is_waited_for(story: Story) -> None:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(hold(story.state, "build", Who("0001", 1, "make\x1b[31m")))
+        with at_a_terminal(story, "echo", "my turn") as terminal:
+            terminal.until("opsroom: waiting for lock build: 0001 has had it for ")
+            terminal.until("(make\ufffd[31m)")
+            assert "my turn" not in terminal.seen
+            stack.close()
+            assert terminal.ends() == 0
+            assert terminal.seen.count("waiting for") == 1
+            assert "my turn" in terminal.seen
 
 
 # ── wrong use ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,7 +27,7 @@ PUBLIC = {
     },
     "fleet": {"FleetReader"},
     "views": {"CampaignView", "Change", "Fleet", "LockView", "TaskView"},
-    "locks": {"KEPT", "TICKET", "VARIABLE", "WAIT", "Who", "hold", "is_inside"},
+    "locks": {"KEPT", "TICKET", "VARIABLE", "WAIT", "Who", "hold", "is_inside", "who_has"},
     "machine": {"BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "amount", "stale", "until"},
     "lease": {"Holding", "alive", "read"},
     "sanitize": {"clean_block", "clean_line"},
