@@ -44,6 +44,8 @@ __all__ = ["Orchestrator"]
 
 TICK = 1.0
 """Seconds after which processes and deadlines are looked at though nothing was heard."""
+LANDINGS = 32
+"""Threads beside those that start attempts, which nothing that waits for its turn to be checked may keep waiting."""
 DRAIN = 10.0
 """Seconds that an end waits for a landing; then its checks are broken off, and the next orchestrator runs them."""
 MISSING = Agent(command=["false"])
@@ -73,7 +75,7 @@ class Orchestrator:
         self._inbox = Inbox(state, config, self._events, clock())
         self._campaigns = CampaignRuns(state, config, self._events)
         self._heard: Heard = queue.SimpleQueue()
-        self._acts = Acts(self._heard, config.orchestrator.max_workers + 2)
+        self._acts = Acts(self._heard, config.orchestrator.max_workers + LANDINGS)
         self._living = Living(state)
         self._sampling = Sampling(state, config.orchestrator)
         self._gate = Gate(state, config, self._events)

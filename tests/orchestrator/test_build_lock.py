@@ -86,6 +86,22 @@ def test_a_change_without_checks_waits_for_nobody(story: Story) -> None:
     assert story.task(task).state == "merged"
 
 
+def test_changes_that_wait_for_their_turn_keep_no_attempt_from_starting(story: Story) -> None:
+    story.agent("touch $OPSROOM_TASK")
+    story.configure(max_workers=1)
+    campaigns = ["ones", "twos", "threes", "fours"]
+    for name in campaigns:
+        story.campaign(name, ["a"], envelope=checks("true"))
+        story.send("campaign-start", campaign=name)
+    with hold(story.state, "build", Who("0099")):
+        up = story.up("--once")
+        story.wait(lambda: len(waiting(story)) == len(campaigns), "all changes to stand in the queue")
+        story.wait_for_state(story.spawn(), "merged")
+        assert len(waiting(story)) == len(campaigns)
+    assert story.finish(up).status == 0
+    assert set(story.states().values()) == {"merged"}
+
+
 def test_a_turn_that_does_not_come_is_no_failure_and_is_waited_for_again(story: Story) -> None:
     story.agent("touch made")
     story.configure(checks=("test -e made",))
