@@ -1,6 +1,7 @@
 """Starts, finds and ends attempts. Each runs under a supervisor of its own that outlives the orchestrator."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 from orchestrator.supervisor import start_ticks
-from state import files
+from state import files, flocked
 from state.errors import BadFile, CannotWrite
 from state.layout import AttemptDir
 from state.model import Attempt, Launch, decode, encode
@@ -78,15 +79,11 @@ def is_alive(attempt: AttemptDir) -> bool:
     if files.exists(attempt.exit):
         return False
     try:
-        lock = os.open(attempt.lock, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
+        lock = os.open(attempt.lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:  # out of descriptors, a failing disk: what cannot be looked at is not taken for dead
+        return error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    else:
-        return False
+        return flocked.is_flocked(lock)
     finally:
         os.close(lock)
 

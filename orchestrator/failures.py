@@ -15,6 +15,8 @@ __all__ = ["AGENT", "BUDGET", "CHECKS", "MACHINE", "PROVIDER", "Failure", "of_at
 AGENT, CHECKS, PROVIDER, MACHINE, BUDGET = "agent", "checks", "provider", "machine", "budget"
 PROVIDER_STATUSES = {69: "its provider is unavailable", 75: "its provider failed for now", 77: "it was not let in"}
 """What sysexits.h calls EX_UNAVAILABLE, EX_TEMPFAIL and EX_NOPERM, said of an agent."""
+LEAST_KIB = 64
+"""With less room than this on the disk hardly anything can be written."""
 KILLED = (-9, 137)
 """Ended by SIGKILL, as the supervisor or a sandbox tells it. Nobody sent it but the system, or a person by hand."""
 
@@ -47,6 +49,8 @@ def of_attempt(attempt: int, ended: Exit | None, own: list[Message], succeeded: 
         why = f"{PROVIDER_STATUSES[ended.status]} (exit status {ended.status})"
         return Failure(PROVIDER, why, counts=False)
     why = _how(attempt, ended)
+    if ended.disk_free_kib is not None and ended.disk_free_kib < LEAST_KIB:
+        shortage = "the disk was full"
     if shortage and ended.reason == "exited":
         return Failure(MACHINE, f"{why} while the machine was short: {shortage}", counts=False)
     if ended.reason == "exited" and ended.status in KILLED:

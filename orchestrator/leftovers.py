@@ -15,8 +15,8 @@ AGE = 600.0
 """Seconds after which a write whose writer is gone is taken for interrupted."""
 OLD = 86_400.0
 """Seconds after which every write is: a writer in a sandbox has a pid that means another process out here."""
-READY = re.compile(r"\..+\.(\d{1,10})(?:\.[0-9a-f]{8})?")
-"""The name of a file that is not whole yet, with its writer's pid: of `state.files`, and of a supervisor."""
+READY = re.compile(r"\..+\.(\d{1,10})(?:\.[0-9a-f]{8})?|\.[0-9a-f]{16}")
+"""The name of a file that is not whole yet: of `state.files` or a supervisor, with the writer's pid, or of a lock."""
 
 
 def remove_unfinished_tasks(state: StateDir) -> None:
@@ -57,5 +57,5 @@ def _interrupted(path: str, now: float) -> bool:
     except OSError:
         return False
     match = READY.fullmatch(os.path.basename(path))
-    alive = bool(match) and os.path.exists(f"/proc/{match[1] if match else ''}")
+    alive = match is None or match[1] is None or os.path.exists(f"/proc/{match[1]}")
     return age > OLD or (age > AGE and not alive)

@@ -72,6 +72,16 @@ def write_whole(path: str, fields: dict[str, str | int | float | datetime | None
         raise
 
 
+def free_kib(*folders: str) -> int | None:
+    """What was left of the file systems of `folders`, of the fullest, in KiB; None if none of them is there."""
+    found = []
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            disk = os.statvfs(folder)
+            found.append(disk.f_bavail * disk.f_frsize // 1024)
+    return min(found, default=None)
+
+
 def now() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
@@ -141,6 +151,7 @@ class Supervisor:
             "user_seconds": use.ru_utime,
             "system_seconds": use.ru_stime,
             "leaked": leaked,
+            "disk_free_kib": free_kib(".", self.cwd),
         }
         until, pause = time.monotonic() + WRITE_SECONDS, 1.0
         while not self._lost() and time.monotonic() < until:

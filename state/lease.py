@@ -9,14 +9,17 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from state import files
+from state import files, flocked
 from state.errors import BadFile, CannotWrite, Unavailable
 from state.layout import StateDir
 from state.model import Lease, decode, encode
 from state.times import age, utc_now
 from state.usage import Budget
 
-__all__ = ["Holding", "alive", "read"]
+__all__ = ["Holding", "alive", "held", "read"]
+
+PATIENCE = 0.3
+"""Seconds for which a start tries to get the lock: who only looks whether it is held has it for an instant."""
 
 
 def read(state: StateDir) -> Lease:
@@ -32,6 +35,11 @@ def alive(lease: Lease | None, now: datetime) -> bool:
     return abs((now - lease.beat).total_seconds()) < 3 * max(lease.every, 1.0)
 
 
+def held(state: StateDir) -> bool:
+    """Whether an orchestrator of this machine has the lease, were it one that can write nothing."""
+    return flocked.is_held(state.root, state.lease_lock)
+
+
 class Holding:
     """The lease while it is held. Use it as a context manager; entering raises `Unavailable` if another holds it.
 
@@ -44,7 +52,7 @@ class Holding:
         from filelock import FileLock
 
         self._state = state
-        self._lock = FileLock(state.lease_lock, timeout=0, mode=0o600)
+        self._lock = FileLock(state.lease_lock, timeout=PATIENCE, mode=0o600)
         now = utc_now()
         self.lease = Lease(
             pid=os.getpid(),

@@ -168,6 +168,8 @@ class Exit(Record):
     system_seconds: float = 0.0
     leaked: Count = 0
     """Processes that outlived the worker and were ended."""
+    disk_free_kib: Count | None = None
+    """What the disk had left when the attempt ended: of the attempt's folder or its worktree, whichever was fuller."""
 
 
 class Lease(Record):

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from opsroom.finding import state_dir
-from state import event_log, files, lease
+from state import disk, event_log, files, lease
 from state.errors import BadFile, NotThere
 from state.fleet import FleetReader
 from state.layout import StateDir
@@ -39,11 +39,24 @@ def status(explicit: str | None, as_json: bool) -> None:
     state = state_dir(explicit)
     fleet = read_fleet(state)
     now = utc_now()
+    troubles = _troubles(state, fleet, now)
     if as_json:
-        click.echo(json.dumps(_as_json(fleet, now), indent=2, default=_text))
+        said = _as_json(fleet, now)
+        said["faults"] += troubles
+        click.echo(json.dumps(said, indent=2, default=_text))
         return
-    for line in _table(fleet, now):
+    for line in (*_table(fleet, now), *(f"! {trouble}" for trouble in troubles)):
         click.echo(line)
+
+
+def _troubles(state: StateDir, fleet: Fleet, now: datetime) -> list[str]:
+    """What keeps things from going on that stands in no file, because it keeps files from being written."""
+    troubles = [clean_line(trouble)] if (trouble := disk.trouble(state.root)) else []
+    if fleet.lease and not lease.alive(fleet.lease, now) and lease.held(state):
+        silent = age((now - fleet.lease.beat).total_seconds())
+        who = f"pid {fleet.lease.pid} on {clean_line(fleet.lease.host)}"
+        troubles.append(f"an orchestrator ({who}) runs, but has written nothing for {silent}")
+    return troubles
 
 
 def _table(fleet: Fleet, now: datetime) -> list[str]:

@@ -26,7 +26,8 @@ def test_a_lock_that_keeps_the_branch_from_moving_is_named_and_waited_out(story:
     stale = lock(story, name)
     task = story.spawn()
     running = story.up("--once")
-    said = story.wait(lambda: "in the way" in (on := story.waiting_on(task)) and on, "the lock to be named")
+    story.wait(lambda: "in the way" in story.waiting_on(task), "the lock to be named")
+    said = story.waiting_on(task)
     assert str(stale) in said
     assert "a git is at work there, or one was killed and left it: remove it if none is" in said
     assert story.task(task).state == "merging"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from state.lease import Holding
 from state.machine import Hold, Holds, Machine, Worker
 from state.model import Lease, encode
 from state.times import rfc3339, utc_now
@@ -29,6 +30,17 @@ def write_task(story: Story, name: str, status: str = STATUS, title: str = "a ti
 
 def test_an_empty_directory_has_a_status(story: Story) -> None:
     assert story.opsroom("status") == Said(0, "orchestrator: never started\n", "")
+
+
+def test_an_orchestrator_that_runs_and_writes_nothing_is_told_from_one_that_is_gone(story: Story) -> None:
+    with Holding(story.state) as held:
+        held.lease.beat = utc_now() - timedelta(seconds=40)
+        story.state.lease.write_bytes(encode(held.lease))
+        lines = story.opsroom("status").out.splitlines()
+    assert lines[0] == "orchestrator: not running, last seen 40s ago"
+    assert lines[1].startswith(f"! an orchestrator (pid {held.lease.pid} on ")
+    assert lines[1].endswith(") runs, but has written nothing for 40s")
+    assert len(story.opsroom("status").out.splitlines()) == 1
 
 
 def test_a_table_has_a_line_for_each_task_and_campaign(story: Story) -> None:

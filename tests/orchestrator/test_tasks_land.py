@@ -80,6 +80,13 @@ def test_two_changes_of_different_files_both_land(story: Story) -> None:
     assert sorted(story.subjects()) == ["first", "task 0", "task 1", "task 2", "task 3"]
 
 
+def test_a_workers_git_leaves_the_housekeeping_of_the_repository_to_others(story: Story) -> None:
+    story.agent("for key in gc.auto maintenance.auto; do git config --get $key; done > found")
+    story.spawn()
+    story.up_once()
+    assert story.file("found") == "0\nfalse"
+
+
 def test_a_worker_finds_its_task_in_its_environment(story: Story) -> None:
     story.agent('env | grep ^OPSROOM_ | sort > environment; pwd > here; cat "$OPSROOM_PROMPT" | head -1 >> here')
     task = story.spawn(spec="Line one.")
