@@ -301,7 +301,8 @@ class Orchestrator:
     def _shortage(self, now: datetime) -> str:
         """What the machine is short of by its newest sample; takes the next one if it is due."""
         with self._troubles.trying("machine"):
-            self._sampling.turn(now, self._living.processes(self._reader.fleet.tasks))
+            wanted = any(self._reader.fleet.tasks[task].state in ("queued", "retrying") for task in self._open)
+            self._sampling.turn(now, self._living.processes(self._reader.fleet.tasks), wanted=wanted)
         machine = self._sampling.machine
         return shortage(machine, self.config.orchestrator) if machine else ""
 

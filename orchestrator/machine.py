@@ -26,7 +26,9 @@ __all__ = ["Live", "Sampler", "Sampling", "percent", "shortage"]
 Live = Mapping[str, tuple[int, Attempt]]
 """The attempts that live, by task: the number of each, and its processes."""
 BUSY, IDLE = 5.0, 60.0
-"""Seconds between two samples while something runs, and while nothing does."""
+"""Seconds between two samples while something runs or is to, and while nothing is."""
+PATIENCE = 1.0
+"""Seconds that a sample is waited for where there is none yet, or only an old one."""
 MIB = 1024 * 1024
 
 
@@ -115,7 +117,7 @@ class Sampling:
     Args:
         state: where the newest sample is written to.
         limits: what must be free, for readers to know.
-        busy: seconds between two samples while something runs.
+        busy: seconds between two samples while something runs, or is to.
         idle: seconds between two samples while nothing does.
     """
 
@@ -130,15 +132,21 @@ class Sampling:
         self.machine: Machine | None = None
         """The newest sample; None before the first."""
 
-    def turn(self, now: datetime, live: Live) -> None:
-        """Begins a sample if one is due, and returns at once. Raises why the last one could not be taken or written."""
-        every, moment = self._busy if live else self._idle, time.monotonic()
-        if moment - self._taken >= every and not (self._thread and self._thread.is_alive()):
+    def turn(self, now: datetime, live: Live, *, wanted: bool = False) -> None:
+        """Begins a sample if one is due, and returns at once, unless the newest is too old to launch anything by.
+
+        `wanted` says that something is to be launched. Raises why the last sample could not be taken or written.
+        """
+        every, moment = self._busy if live or wanted else self._idle, time.monotonic()
+        since = moment - self._taken
+        if since >= every and not (self._thread and self._thread.is_alive()):
             self._taken = moment
             self._thread = threading.Thread(
                 target=self._sample, args=(now, dict(live), every), name="machine", daemon=True
             )
             self._thread.start()
+            if since > 2 * self._busy:
+                self._thread.join(timeout=PATIENCE)
         if self._error is not None:
             raise self._error
 

@@ -18,7 +18,7 @@ __all__ = [
     "unsafe_text",
 ]
 
-REASONS = (300, 80, 60, 48, 36, 28, 20, 14)
+REASONS = (300, *range(100, 12, -3))
 """Columns that the reason of a hold may have, the first with which all holds fit."""
 
 

@@ -138,20 +138,37 @@ def test_samples_are_written_at_their_pace(story: Story) -> None:
     assert (written.at, written.every, written.workers[0].task) == (later, 0.0, "0001")
 
 
-def test_a_sample_that_cannot_be_written_is_said_and_taken_again(story: Story) -> None:
+def test_the_first_sample_is_there_when_it_is_asked_for(story: Story) -> None:
+    sampling = Sampling(story.state, Limits())
+    sampling.turn(utc_now(), {})
+    assert sampling.machine is not None
+
+
+def test_what_is_to_be_launched_calls_for_a_sample_that_is_not_old(story: Story) -> None:
+    sampling = Sampling(story.state, Limits(), busy=0.0, idle=600.0)
+    sampling.turn(utc_now(), {})
+    before = sampling.machine
+    sampling.turn(later := utc_now(), {}, wanted=True)
+    assert before is not None and sampling.machine is not None
+    assert (before.at < later, sampling.machine.at) == (True, later)
+
+
+def test_a_sample_that_cannot_be_written_is_said_until_one_can(story: Story) -> None:
     story.state.machine.mkdir()
     sampling = Sampling(story.state, Limits(), idle=0.0)
-    sampling.turn(utc_now(), {})
-    sampling.close()
-    assert sampling.machine is not None
     with pytest.raises(CannotWrite, match=r"orchestrator/machine\.toml: is a directory"):
         sampling.turn(utc_now(), {})
-    sampling.close()
+    assert sampling.machine is not None
     story.state.machine.rmdir()
-    with pytest.raises(CannotWrite):
-        sampling.turn(utc_now(), {})
-    sampling.close()
-    sampling.turn(utc_now(), {})
+
+    def written() -> bool:
+        try:
+            sampling.turn(utc_now(), {})
+        except CannotWrite:
+            return False
+        return True
+
+    story.wait(written, "a sample that can be written")
     sampling.close()
     assert story.state.machine.is_file()
 
@@ -159,7 +176,5 @@ def test_a_sample_that_cannot_be_written_is_said_and_taken_again(story: Story) -
 def test_worktrees_on_a_disk_that_is_gone_are_said(story: Story) -> None:
     story.state.worktrees.rmdir()
     sampling = Sampling(story.state, Limits(), idle=600.0)
-    sampling.turn(utc_now(), {})
-    sampling.close()
     with pytest.raises(FileNotFoundError, match="worktrees"):
         sampling.turn(utc_now(), {})

@@ -141,7 +141,7 @@ def test_a_hold_whose_time_is_over_is_being_tried() -> None:
 
 def test_several_are_said_with_as_much_of_their_reasons_as_there_is_room_for() -> None:
     assert plain(hold_line(160, NOW, [CODEX, SHORT])) == f" {hold_text(SHORT, NOW)} · {hold_text(CODEX, NOW)}"
-    eighty = " all agents held 40s: 412 MiB of me… · codex held 4m: rate limit, until 10:32"
+    eighty = " all agents held 40s: 412 MiB of memo… · codex held 4m: rate limit, until 10:32"
     assert plain(hold_line(80, NOW, [CODEX, SHORT])) == eighty
     assert plain(hold_line(40, NOW, [CODEX, SHORT])) == " 2 holds: all agents, codex"
 

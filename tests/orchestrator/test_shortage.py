@@ -1,0 +1,51 @@
+"""A machine that is short of something launches nothing, and says so once; what workers take is written down."""
+
+from opsroom.commands.show import read_fleet
+from state import files
+from state.errors import BadFile
+from state.machine import MACHINE, Machine
+from state.model import decode
+from tests.stories import Story
+
+
+def sample(story: Story) -> Machine | None:
+    try:
+        return decode(Machine, files.read_text(story.state.root, story.state.machine), "machine.toml")
+    except BadFile:
+        return None
+
+
+def test_what_a_running_worker_takes_is_written_down(story: Story) -> None:
+    story.agent("sleep 600 & sleep 600 & wait")
+    task = story.spawn()
+    story.up("--quiet")
+
+    def whole() -> Machine | None:
+        found = sample(story)
+        workers = [(one.task, one.attempt, one.processes) for one in found.workers] if found else []
+        return found if workers == [(task, 1, 3)] else None
+
+    found = story.wait(whole, "a sample with the worker's three processes")
+    assert found.every == 5.0
+    assert found.workers[0].memory_mib >= 1
+
+
+def test_nothing_is_launched_into_a_shortage_and_all_goes_on_after_it(story: Story) -> None:
+    story.agent("echo done > made")
+    story.configure(min_free_memory_mib=10**9)
+    task = story.spawn()
+    process = story.up("--quiet")
+    story.wait(lambda: story.events("hold"), "the hold to be told")
+    story.wait_for_state(task, "queued")
+    (hold,) = story.wait(lambda: read_fleet(story.state).holds, "the hold to be written")
+    assert (hold.kind, hold.agent) == (MACHINE, "")
+    assert "less than orchestrator.min_free_memory_mib = 1000000000" in hold.why
+    assert story.opsroom("down").status == 0
+    story.finish(process)
+    assert story.moves(task) == []
+    assert len(story.events("hold")) == 1
+
+    story.configure(min_free_memory_mib=0)
+    story.up("--quiet")
+    story.wait_for_state(task, "merged")
+    assert story.file("made") == "done"
