@@ -7,7 +7,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,19 @@ from state.model import CHECKING, Check, Launch, Metric
 from state.times import utc_now
 from state.views import TaskView
 
-__all__ = ["AGAIN", "Envelope", "Left", "Next", "file_messages", "land", "later", "launch", "put_away", "write_wrapper"]
+__all__ = [
+    "AGAIN",
+    "Envelope",
+    "Left",
+    "Next",
+    "clear_checks",
+    "file_messages",
+    "land",
+    "later",
+    "launch",
+    "put_away",
+    "write_wrapper",
+]
 
 OVER = frozenset({"merged", "done"})
 """States in which nobody will read a message any more; every other one a person may end."""
@@ -230,6 +242,13 @@ def _clear(state: StateDir, task: str, number: int) -> None:
     attempt = folder.attempt(number)
     if not files.exists(attempt.exit) or files.exists(attempt.root / "landing.toml"):
         attempts.sweep(folder.root, number)
+
+
+def clear_checks(state: StateDir, views: Iterable[TaskView]) -> None:
+    """Ends the checks that an orchestrator which was killed left running: nobody holds the lock `build` for them."""
+    for view in views:
+        if view.state in CHECKING and view.status is not None:
+            _clear(state, view.id, view.status.attempt)
 
 
 def _nothing(view: TaskView) -> Next:

@@ -6,7 +6,9 @@ once. The rules themselves are in `budgets` and `holds`.
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import msgspec
 
 from orchestrator import budgets, holds
 from orchestrator.config import Agent, Config
@@ -79,6 +81,14 @@ class Gate:
     def worked(self, agent: str, started: datetime) -> None:
         """Takes in that an attempt of `agent` ended in another way than by its provider."""
         self._change(holds.after_success(self._holds, agent, started))
+
+    def set_back(self, step: timedelta) -> None:
+        """Takes in that the clock was set back by `step`: what was to end in a minute still does."""
+        moved = []
+        for hold in self._holds:
+            until = None if hold.until is None else hold.until - step
+            moved.append(msgspec.structs.replace(hold, since=hold.since - step, until=until))
+        self._holds = moved
 
     def release(self, agent: str) -> list[str]:
         """Ends the provider's hold on `agent`, or on all where it is ''; the agents that were held."""

@@ -43,14 +43,14 @@ class Obeyed:
 class Inbox:
     """Commands of one state directory, obeyed in the order in which they were sent.
 
-    `started` is when this orchestrator did: it does not end on a word to an earlier one.
+    It does not end on a word to an earlier one: that is what lay there before it was made.
     """
 
-    def __init__(self, state: StateDir, config: Config, events: Events, started: datetime) -> None:
+    def __init__(self, state: StateDir, config: Config, events: Events) -> None:
         self._state = state
         self._config = config
         self._events = events
-        self._started = started
+        self._earlier = frozenset((*commands.waiting(state), *commands.unfinished(state)))
         self._taken: list[str] | None = None
         """Commands that were taken and have no outcome yet, oldest first; None before the first look."""
 
@@ -110,7 +110,7 @@ class Inbox:
             case "release":
                 return "", self._release(command, fleet)
             case "shutdown":
-                if command.at < self._started:
+                if name in self._earlier:
                     raise Refused("it was sent before this orchestrator started")
                 return "", Obeyed(shutdown=True)
             case _:

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -19,6 +19,7 @@ from orchestrator import acting, attempts, campaigns, leftovers, schedule, tasks
 from orchestrator.acting import Left, Next
 from orchestrator.acts import Acts, Done, Heard
 from orchestrator.campaign_runs import Begun, CampaignRuns
+from orchestrator.clock_steps import ClockSteps
 from orchestrator.config import Agent, Config
 from orchestrator.events import Events
 from orchestrator.failures import PROVIDER
@@ -35,7 +36,7 @@ from state.fleet import FleetReader
 from state.layout import StateDir
 from state.lease import Holding
 from state.model import CHECKING, FINAL, LIVE
-from state.times import utc_now
+from state.times import age, utc_now
 from state.usage import Budget
 from state.views import TaskView
 from state.watch import Watcher
@@ -72,7 +73,7 @@ class Orchestrator:
         self._clock = clock
         self._reader = FleetReader(state)
         self._events = Events(state, clock)
-        self._inbox = Inbox(state, config, self._events, clock())
+        self._inbox = Inbox(state, config, self._events)
         self._campaigns = CampaignRuns(state, config, self._events)
         self._heard: Heard = queue.SimpleQueue()
         self._acts = Acts(self._heard, config.orchestrator.max_workers + LANDINGS)
@@ -87,7 +88,8 @@ class Orchestrator:
         """When, by the monotonic clock, what could not be done now is tried again."""
         self._troubles = Troubles(self._events)
         self._stops = 0
-        self._idle_since: datetime | None = None
+        self._idle_since: float | None = None
+        self._clock_steps = ClockSteps()
         self.why = ""
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,6 +117,7 @@ class Orchestrator:
                 listening.start()
                 self._take(self._heard.get())  # everything there is, before anything is decided
                 self._events.catch_up(self._reader.fleet.tasks.values())
+                acting.clear_checks(self.state, self._reader.fleet.tasks.values())
                 try:
                     while not self._stops:
                         self._beat(lease)
@@ -210,9 +213,9 @@ class Orchestrator:
             return True
         if self._idle_seconds is None:
             return False
-        now = self._clock()
+        now = time.monotonic()
         self._idle_since = self._idle_since or now
-        return (now - self._idle_since).total_seconds() >= self._idle_seconds
+        return now - self._idle_since >= self._idle_seconds
 
     # ── one turn ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -225,6 +228,8 @@ class Orchestrator:
             if view is not None:
                 self._look(view)
         now = self._clock()
+        if step := self._clock_steps.back(now):
+            self._set_back(step, now)
         with self._troubles.trying("inbox"):
             for name in self._inbox.next():
                 obeyed = self._inbox.obey(name, self._reader.fleet, self._living.tasks, now)
@@ -256,6 +261,17 @@ class Orchestrator:
         if active:
             self._idle_since = None
         return not active
+
+    def _set_back(self, step: timedelta, now: datetime) -> None:
+        """Takes in that the clock was set back by `step`: what waits waits no longer for it."""
+        self._events.tell("clock", why=f"it was set back by {age(step.total_seconds())}")
+        self._gate.set_back(step)
+        for task in list(self._open):
+            view = self._reader.fleet.tasks[task]
+            if view.status is not None and view.status.not_before is not None:
+                same = {"why": view.status.why, "waiting_on": view.status.waiting_on, "since": view.status.since - step}
+                with self._troubles.trying(task):
+                    self._move(view, now, view.state, not_before=view.status.not_before - step, **same)
 
     def _waits(self) -> bool:
         """Whether something will go on by itself later: a backoff, a deadline, a blocked branch."""

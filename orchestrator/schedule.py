@@ -164,7 +164,8 @@ def _for_one(facts: Facts, now: datetime) -> Decision | None:
         return PutAway(facts.view.id)
     status = facts.view.status
     held_until = status.not_before if status else None
-    due = held_until is None or now >= held_until
+    # a wait that began in the future is of a clock that was set back: nobody knows how much of it is left
+    due = held_until is None or now >= held_until or (status is not None and now < status.since - SLEW)
     if state in ("queued", "retrying"):
         if facts.alive:  # paused or stopped, and sent on before its attempt had ended
             return End(facts.view.id)
@@ -200,6 +201,8 @@ def _while_open(facts: Facts, now: datetime) -> Decision | None:
     return _ended(facts, now, questions)
 
 
+SLEW = timedelta(seconds=1)
+"""By how much a clock may go back without anybody's doing."""
 PARKED = "asked and left; starts again with the answer"
 ANSWERED = "answered"
 

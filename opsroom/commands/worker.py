@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,7 +109,7 @@ def ask(
         question = _asked_before(who, text, list(options)) or who.post(
             "question", text, options=list(options), default=default, deadline=until
         )
-    answer = _await(who, question, now + timedelta(seconds=wait))
+    answer = _await(who, question, time.monotonic() + wait)
     if answer is None:
         raise Unavailable(
             f"no answer within {wait:g} s", todo="write a checkpoint and leave; you are started again with the answer"
@@ -137,10 +137,10 @@ def _asked_before(who: Worker, text: str, options: list[str]) -> Message | None:
     return next(same, None)
 
 
-def _await(who: Worker, question: Message, until: datetime) -> Message | None:
+def _await(who: Worker, question: Message, until: float) -> Message | None:
     pause = 0.05
     while (answer := messages.answer_to(who.state.root, who.task, question.name)) is None:
-        if utc_now() >= until:
+        if time.monotonic() >= until:
             return None
         time.sleep(pause)
         pause = min(0.25, pause * 1.5)
