@@ -153,6 +153,21 @@ def test_an_orchestrator_that_is_killed_frees_the_lock(story: Story) -> None:
     assert gone(int(pid.read_text()))
 
 
+def test_checks_that_a_killed_orchestrator_left_run_beside_no_others(story: Story) -> None:
+    pid = story.folder / "pid"
+    gone_or_first = f"[ -e {pid} ] || {{ echo $$ > {pid}; exec sleep 600; }}; "
+    gone_or_first += f"[ ! -d /proc/$(cat {pid}) ] || grep -q State:.*Z /proc/$(cat {pid})/status"
+    story.agent("touch made")
+    for name in ("ones", "twos"):
+        story.campaign(name, ["a"], envelope=checks(gone_or_first))
+        story.send("campaign-start", campaign=name)
+    up = story.up()
+    story.wait(lambda: pid.exists() and pid.read_text().strip() and waiting(story), "a check, and one that waits")
+    story.kill(up)
+    story.up_once()
+    assert story.states() == {"ones-0001": "merged", "twos-0001": "merged"}
+
+
 def test_the_first_metric_of_a_campaign_is_measured_in_its_turn(story: Story) -> None:
     story.agent("touch made")
     story.campaign("ones", ["a"], envelope='[metric]\nname = "m"\ncommand = ["sh", "-c", "ls | wc -l"]\n')
