@@ -226,13 +226,20 @@ def _text(value: object) -> str:
     return str(value)
 
 
+PLAIN = bytes((0x0A, *range(0x20, 0x7F)))
+"""Bytes that a terminal shows as what they are."""
+LONGEST = 100_000
+"""Characters of one line that are shown."""
+
+
 @click.command(short_help="What a task's worker printed.")
 @click.argument("task")
 @click.option("-f", "--follow", is_flag=True, help="Go on as it grows, until Ctrl-C.")
+@click.option("-n", "--lines", type=click.IntRange(1, 100_000), metavar="N", help="The last N lines, not all of it.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="The newest if not given.")
 @click.option("--errors", is_flag=True, help="Standard error instead of standard output.")
 @click.pass_obj
-def log(explicit: str | None, task: str, follow: bool, attempt: int | None, errors: bool) -> None:
+def log(explicit: str | None, task: str, follow: bool, lines: int | None, attempt: int | None, errors: bool) -> None:
     """Print what the worker of TASK wrote to its standard output; control characters are made visible."""
     state = state_dir(explicit)
     folder = state.task(task)
@@ -243,11 +250,14 @@ def log(explicit: str | None, task: str, follow: bool, attempt: int | None, erro
         raise NotThere(f"task {task} has no attempt{'' if attempt is None else f' {attempt}'} yet")
     here = folder.attempt(attempt or max(numbers))
     path, place = here.stderr if errors else here.stdout, event_log.Place()
+    if lines is not None:
+        last = event_log.last_lines(state.root, path, lines)
+        _say(last.lines)
+        place = last.place
     while True:
         batch = event_log.tail(state.root, path, place)
         place = batch.place
-        for line in batch.lines:
-            _say(line)
+        _say(batch.lines)
         if batch.more:
             continue
         if not follow:
@@ -256,8 +266,14 @@ def log(explicit: str | None, task: str, follow: bool, attempt: int | None, erro
         time.sleep(0.2)
 
 
-def _say(line: bytes) -> None:
-    click.echo(clean_line(line.decode("utf-8", "replace"), 100_000))
+def _say(lines: list[bytes]) -> None:
+    if not lines:
+        return
+    text = b"\n".join(lines)
+    if not text.translate(None, PLAIN) and len(max(lines, key=len)) <= LONGEST:  # most output: no need to look twice
+        click.echo(text)
+    else:
+        click.echo("\n".join(clean_line(line.decode("utf-8", "replace"), LONGEST) for line in lines))
 
 
 def _say_unended(state: StateDir, path: Path, place: event_log.Place) -> None:
@@ -269,4 +285,4 @@ def _say_unended(state: StateDir, path: Path, place: event_log.Place) -> None:
     except BadFile:
         return
     if rest:
-        _say(rest)
+        _say([rest])
