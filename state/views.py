@@ -11,7 +11,6 @@ from state.errors import Fault
 from state.machine import Hold, Machine, Worker
 from state.messages import Message
 from state.model import (
-    LIVE,
     NEEDS_HUMAN,
     Attempt,
     Campaign,
@@ -151,8 +150,11 @@ class Fleet:
     """What is wrong outside any task or campaign."""
 
     def takes(self, view: TaskView) -> Worker | None:
-        """What the running attempt of `view` took in the newest sample; None where none runs, or nobody knows."""
-        if self.machine is None or view.status is None or view.state not in LIVE or view.exit:
+        """What the newest attempt of `view` took in the newest sample; None where it has ended, or nobody knows.
+
+        A worker that waits for an answer takes its memory still.
+        """
+        if self.machine is None or view.status is None or view.exit:
             return None
         for worker in self.machine.workers:
             if worker.task == view.id and worker.attempt == view.status.attempt:

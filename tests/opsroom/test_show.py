@@ -1,6 +1,7 @@
 """`opsroom status` and `opsroom log`: what they show, and of what is broken or hostile."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,9 +38,9 @@ def test_an_orchestrator_that_runs_and_writes_nothing_is_told_from_one_that_is_g
         held.lease.beat = utc_now() - timedelta(seconds=40)
         story.state.lease.write_bytes(encode(held.lease))
         lines = story.opsroom("status").out.splitlines()
-    assert lines[0] == "orchestrator: not running, last seen 40s ago"
+    assert re.fullmatch(r"orchestrator: not running, last seen 4\ds ago", lines[0])
     assert lines[1].startswith(f"! an orchestrator (pid {held.lease.pid} on ")
-    assert lines[1].endswith(") runs, but has written nothing for 40s")
+    assert re.search(r"\) runs, but has written nothing for 4\ds$", lines[1])
     assert len(story.opsroom("status").out.splitlines()) == 1
 
 
@@ -75,10 +76,10 @@ def test_the_machine_and_what_is_held_come_before_the_tasks(story: Story) -> Non
     write_task(story, "0001", title="first of all")
     write_machine(story, utc_now())
     lines = story.opsroom("status").out.splitlines()
-    assert lines[0].startswith("orchestrator: up 0s, pid 7 on here")
+    assert re.match(r"orchestrator: up \d+s, pid 7 on here", lines[0])
     assert lines[1] == "machine: 14.2G of 31G memory free, 79G of 200G disk free, load 2.5 on 8 cores"
     assert lines[2] == "sandbox: none: no namespaces"
-    assert lines[3].startswith("held: codex\ufffd for 0s: rate limit\ufffd")
+    assert re.match("held: codex\ufffd for \\d+s: rate limit\ufffd", lines[3])
     assert lines[4].endswith("  187% 1.3G  first of all")
 
 

@@ -98,10 +98,13 @@ def test_the_running_attempt_is_found_in_the_sample() -> None:
 def test_what_has_ended_takes_nothing() -> None:
     fleet = Fleet(machine=machine(workers=[worker()]))
     ended = Exit(reason="exited", started=NOW, ended=NOW, status=0)
-    assert fleet.takes(view("verifying")) is None
     assert fleet.takes(view(exit=ended)) is None
     assert fleet.takes(TaskView("a")) is None
     assert Fleet().takes(view()) is None
+
+
+def test_a_worker_that_waits_for_an_answer_takes_its_memory_still() -> None:
+    assert Fleet(machine=machine(workers=[worker()])).takes(view("waiting")) == worker()
 
 
 def test_an_earlier_attempt_is_not_taken_for_the_one_that_runs() -> None:
