@@ -25,7 +25,7 @@ def python(executable: str, environment: Mapping[str, str]) -> list[Finding]:
     found = [ok(group, f"Python {'.'.join(map(str, sys.version_info[:3]))}, {executable}")]
     try:  # as bin/opsroom in the state directory does it, which is first on a worker's PATH
         done = subprocess.run(
-            [executable, "-I", "-m", "opsroom", "--version"],
+            [executable, "-I", "-B", "-m", "opsroom", "--version"],
             cwd="/",
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -51,7 +51,7 @@ def processes(executable: str) -> list[Finding]:
     group = "processes"
     probe = Path(__file__).with_name("process_probe.py")
     process = subprocess.Popen(
-        [executable, "-I", "-S", str(probe)],
+        [executable, "-I", "-S", "-B", str(probe)],
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
