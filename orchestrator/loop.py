@@ -10,7 +10,7 @@ import functools
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -49,6 +49,10 @@ LANDINGS = 32
 """Threads beside those that start attempts, which nothing that waits for its turn to be checked may keep waiting."""
 DRAIN = 10.0
 """Seconds that an end waits for a landing; then its checks are broken off, and the next orchestrator runs them."""
+MOMENT = 0.5
+"""Seconds after which news that still come in wait for the next turn."""
+PORTION = 2000
+"""Changed paths that are taken in at a time."""
 MISSING = Agent(command=["false"])
 """Stands for the limits of an agent that is not configured any more."""
 
@@ -115,7 +119,9 @@ class Orchestrator:
             self._mend()
             with self._acts:
                 listening.start()
-                self._take(self._heard.get())  # everything there is, before anything is decided
+                for paths in _portions(self._heard.get()):  # everything there is, before anything is decided
+                    self._apply(paths)
+                    self._beat(lease)
                 self._events.catch_up(self._reader.fleet.tasks.values())
                 acting.clear_checks(self.state, self._reader.fleet.tasks.values())
                 try:
@@ -159,14 +165,20 @@ class Orchestrator:
             lease.beat(self._clock())
 
     def _listen(self, watcher: Watcher) -> None:
-        for batch in watcher.batches():
-            self._heard.put(batch.paths)
+        batches = watcher.batches()
+        for batch in batches:
+            self._heard.put(batch.paths)  # all there is: nothing is decided on a part of it
+            break
+        for batch in batches:
+            for paths in _portions(batch.paths):
+                self._heard.put(paths)
 
     def _hear(self, seconds: float) -> None:
-        """Waits at most `seconds` for news and takes in all there is."""
+        """Waits at most `seconds` for news and takes in all there is, or as much as can be within a moment."""
         with contextlib.suppress(queue.Empty):
             self._take(self._heard.get(timeout=seconds))
-            while True:
+            until = time.monotonic() + MOMENT
+            while time.monotonic() < until:
                 self._take(self._heard.get_nowait())
 
     def _patience(self) -> float:
@@ -346,14 +358,12 @@ class Orchestrator:
     def _reread(self, task: str) -> None:
         """Reads all that a task's worker may have written, ahead of the watcher."""
         folder = self.state.task(task)
-        paths = {folder.result}
-        for box in (folder.outbox, folder.inbox):
-            paths |= {box / name for name in files.names(self.state.root, box)}
+        paths = {folder.result, *(folder.inbox / name for name in files.names(self.state.root, folder.inbox))}
         view = self._reader.fleet.tasks.get(task)
         for number in view.attempts[-1:] if view else ():
             attempt = folder.attempt(number)
             paths |= {attempt.run, attempt.exit}
-        self._apply(frozenset(self.state.relative(path) for path in paths))
+        self._apply(self._reader.unseen(task) | {self.state.relative(path) for path in paths})
 
     def _file_messages(self, task: str) -> None:
         """Files away what the worker acknowledged, and answers that came second."""
@@ -483,3 +493,10 @@ class Orchestrator:
         if view.status and view.status.attempt:
             paths.add(f"{folder}/attempts/{view.status.attempt}")
         self._apply(frozenset(paths))
+
+
+def _portions(news: frozenset[str] | Done | None) -> Iterator[frozenset[str]]:
+    """Changed paths in portions, a folder before what is in it, so that a very full one keeps nothing else waiting."""
+    paths = sorted(news) if isinstance(news, frozenset) else []
+    for begin in range(0, len(paths), PORTION):
+        yield frozenset(paths[begin : begin + PORTION])

@@ -7,6 +7,7 @@ link. Reading raises `BadFile` and nothing else; writing raises `CannotWrite` an
 
 import contextlib
 import errno
+import functools
 import os
 import stat
 from collections.abc import Iterator
@@ -61,7 +62,14 @@ def is_missing(error: BadFile) -> bool:
 
 
 def _inside(root: Path, real: str) -> bool:
-    return real.startswith(os.path.realpath(root) + os.sep)
+    folder = os.fspath(root)
+    return real.startswith((_real(folder) if os.path.isabs(folder) else os.path.realpath(folder)) + os.sep)
+
+
+@functools.lru_cache(maxsize=16)
+def _real(folder: str) -> str:
+    """As `os.path.realpath`, worked out once: were the folder moved, what is in it now would be refused."""
+    return os.path.realpath(folder)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -119,6 +119,13 @@ class FleetReader:
         turned = frozenset(name for name in campaigns if before.campaigns.get(name) != after_campaigns.get(name))
         return Change(changed, turned, other, paths)
 
+    def unseen(self, task: str) -> frozenset[str]:
+        """The messages in the outbox of `task` that no `apply` has read yet. A message, once there, never changes."""
+        parts = self._tasks.get(task)
+        known = {*parts.outbox, *(path.rpartition("/")[2] for path in parts.faults)} if parts else set()
+        found = files.names(self.state.root, self.state.task(task).outbox, ".md")
+        return frozenset(f"tasks/{task}/outbox/{name}" for name in found if name not in known)
+
     # ── tasks ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _named(self, top: str, name: str, path: str) -> bool:

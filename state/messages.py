@@ -122,10 +122,16 @@ def read(root: Path, path: Path) -> Message:
     return parse(files.read_text(root, path, LIMIT), files.relative(root, path))
 
 
-def pending(root: Path, folder: Path) -> tuple[list[Message], list[Fault]]:
-    """The messages in `folder`, oldest first, and a fault for each file that is none."""
+def pending(root: Path, folder: Path, kind: str = "") -> tuple[list[Message], list[Fault]]:
+    """The messages in `folder`, oldest first, and a fault for each file that is none.
+
+    With `kind` those that are of another by their name are not even read: an outbox may hold very many.
+    """
     messages, faults = [], []
+    others = tuple(f"-{other}.md" for other in KINDS if other != kind)
     for name in files.names(root, folder, ".md"):
+        if kind and name.endswith(others):
+            continue
         try:
             messages.append(read(root, folder / name))
         except BadFile as error:
@@ -139,7 +145,7 @@ def unread(root: Path, task: TaskDir) -> list[Message]:
     waiting, _ = pending(root, task.inbox)
     if not waiting:
         return []
-    seen = {message.of for message in pending(root, task.outbox)[0] if message.kind == "ack"}
+    seen = {message.of for message in pending(root, task.outbox, "ack")[0] if message.kind == "ack"}
     return [message for message in waiting if message.name not in seen]
 
 

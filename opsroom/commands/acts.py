@@ -145,7 +145,7 @@ def answer(explicit: str | None, task: str, text: str | None, number: int | None
 
 
 def _open_question(state: StateDir, folder: TaskDir) -> Message:
-    asked = [m for m in messages.pending(state.root, folder.outbox)[0] if m.kind == "question"]
+    asked = [m for m in messages.pending(state.root, folder.outbox, "question")[0] if m.kind == "question"]
     for question in asked:
         if messages.answer_to(state.root, folder, question.name) is None:
             return question

@@ -132,7 +132,7 @@ def _alone(state: StateDir, lock: Path) -> Iterator[None]:
 
 def _asked_before(who: Worker, text: str, options: list[str]) -> Message | None:
     """The same question, asked by this attempt or an earlier one, answered or not."""
-    asked = messages.pending(who.state.root, who.task.outbox)[0]
+    asked = messages.pending(who.state.root, who.task.outbox, "question")[0]
     same = (m for m in reversed(asked) if m.kind == "question" and m.body == text and m.options == options)
     return next(same, None)
 
