@@ -2,9 +2,9 @@
 
     python bench/crowded_outbox.py [FILES] [TURNS]
 
-Makes a task whose outbox has FILES (50,000) notes, and prints of each: the seconds until an orchestrator obeys its first
-command, the seconds from a command to its outcome after that (median of TURNS, 10), the CPU that the orchestrator takes
-while nothing happens, and the seconds until the control room shows the task.
+Makes a task whose outbox has FILES (50,000) notes, and prints of each: the seconds until an orchestrator obeys its
+first command, the seconds from a command to its outcome after that (median of TURNS, 10), the CPU that the orchestrator
+takes while nothing happens, and the seconds until the control room shows the task.
 """
 
 import statistics

@@ -32,7 +32,7 @@ def test_fifty_thousand_messages_keep_nobody_waiting_and_none_is_lost(story: Sto
     story.wait((folder.root / "written").exists, "all of the files")
 
     other = story.spawn(agent="other")
-    story.wait_for_state(other, "merged")
+    story.wait(lambda: story.events("move", task=other, to="merged"), "the other task to land")
     room = PyteTerminal(
         [sys.executable, "-m", "opsroom", "tui"],
         columns=100,
@@ -48,7 +48,7 @@ def test_fifty_thousand_messages_keep_nobody_waiting_and_none_is_lost(story: Sto
     (folder.root / "go").touch()
     story.wait(lambda: story.events("move", task=task, to="waiting"), "the question")
     assert story.opsroom("answer", task, "stop").status == 0
-    story.wait_for_state(task, "merged")
+    story.wait(lambda: story.events("move", task=task, to="merged"), "the task to land")
     assert (story.file("heard"), story.file("answer")) == ("message from human: hello", "stop")
     view = story.task(task)
     notes = [message for message in view.outbox if message.kind == "note"]
