@@ -1,6 +1,7 @@
 """Follows the orchestrator's event log and says each event in a line."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,6 +39,14 @@ def line_of(event: dict[str, Any]) -> str:
     return clean_line(f"{at}  {said}{': ' + str(why) if why else ''}", 500)
 
 
+def _silence_output() -> None:
+    """Leaves nothing for the interpreter's end to trip over."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+
 @contextlib.contextmanager
 def follow(state: StateDir, say: Callable[[str], None] | None) -> Iterator[None]:
     """While the block runs, `say` gets a line for each new event; nothing happens where it is None."""
@@ -61,7 +70,11 @@ def follow(state: StateDir, say: Callable[[str], None] | None) -> Iterator[None]
                 return
             at = batch.place
             for event in event_log.events(batch.lines, "orchestrator/events.jsonl"):
-                say(str(event) if isinstance(event, Fault) else line_of(event))
+                try:
+                    say(str(event) if isinstance(event, Fault) else line_of(event))
+                except OSError:  # nobody reads it any more: a pipe was closed, or a terminal
+                    _silence_output()
+                    return
             if last and not batch.more:
                 return
 

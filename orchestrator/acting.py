@@ -129,7 +129,8 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
     for last in view.attempts[-1:]:
         _clear(state, view.id, last)
     try:
-        head = worktrees.prepare(state.repository, worktree, view.id, number, view.task.base, envelope.sparse)
+        anew, base = number == 1, view.task.base
+        head = worktrees.prepare(state.repository, worktree, view.id, number, base, envelope.sparse, anew=anew)
     except GitLocked:
         raise
     except (GitError, Refused) as error:

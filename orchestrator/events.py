@@ -1,11 +1,11 @@
 """The orchestrator's event log, which may be late but leaves nothing out and ends nothing."""
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+from orchestrator import aloud
 from state import event_log
 from state.errors import BadFile, CannotWrite
 from state.layout import StateDir
@@ -32,9 +32,17 @@ class Events:
         self._state = state
         self._clock = clock
         self._held: deque[tuple[datetime, str, dict[str, Any]]] = deque(maxlen=HELD)
+        self._closed = False
+
+    def close(self) -> None:
+        """Nothing is written from here on: the log is no longer this orchestrator's."""
+        self._held.clear()
+        self._closed = True
 
     def tell(self, kind: str, **fields: object) -> None:
         """Appends an event of `kind`, after those that are held."""
+        if self._closed:
+            return
         self._held.append((self._clock(), kind, fields))
         self.flush(say=len(self._held) == 1)
 
@@ -70,4 +78,4 @@ class Events:
                 self._held.popleft()
         except CannotWrite as error:
             if say:
-                sys.stderr.write(f"opsroom: {error.message}; events are held until it can be written\n")
+                aloud.say(f"opsroom: {error.message}; events are held until it can be written")

@@ -31,7 +31,7 @@ from orchestrator.living import Living
 from orchestrator.machine import Sampling, shortage
 from orchestrator.troubles import Troubles
 from state import files, messages
-from state.errors import CannotWrite
+from state.errors import CannotWrite, Unavailable
 from state.fleet import FleetReader
 from state.layout import StateDir
 from state.lease import Holding
@@ -47,6 +47,8 @@ TICK = 1.0
 """Seconds after which processes and deadlines are looked at though nothing was heard."""
 LANDINGS = 32
 """Threads beside those that start attempts, which nothing that waits for its turn to be checked may keep waiting."""
+GONE = "it was removed, moved away or made anew, and is no longer this orchestrator's"
+"""Why an orchestrator ends whose state directory is not there any more."""
 DRAIN = 10.0
 """Seconds that an end waits for a landing; then its checks are broken off, and the next orchestrator runs them."""
 MOMENT = 0.5
@@ -107,7 +109,7 @@ class Orchestrator:
     def run(self) -> None:
         """Runs until it is stopped, or until nothing is left to do where that was asked for.
 
-        Raises `Unavailable` if another orchestrator holds the lease.
+        Raises `Unavailable` if another orchestrator holds the lease, or when the state directory is gone.
         """
         self.state.create()
         limits, budget = self.config.orchestrator, self.config.budgets.fleet
@@ -138,6 +140,10 @@ class Orchestrator:
             lease.lease.why = self.why
             self._events.tell("down", why=self.why)
         listening.join(timeout=2)
+        if self.why == GONE:
+            raise Unavailable(
+                f"{self.state.root}: {GONE}", todo="workers of a directory that was removed end themselves"
+            )
 
     def _mend(self) -> None:
         """Mends what a crash left half done."""
@@ -150,7 +156,7 @@ class Orchestrator:
 
     def _drain(self, lease: Holding) -> None:
         """Waits for what threads are doing, so that what comes of it is written; not for long."""
-        if not self._acts.busy:
+        if not self._acts.busy or self.why == GONE:
             return
         self._events.tell("ending", why=self.why, waits_for=sorted(self._acts.busy))
         until = time.monotonic() + DRAIN
@@ -161,6 +167,11 @@ class Orchestrator:
             self._beat(lease)
 
     def _beat(self, lease: Holding) -> None:
+        if lease.lost:  # not a word more: whatever has its name now is somebody else's
+            self.why = GONE
+            self._events.close()
+            self.stop()
+            return
         with self._troubles.trying("lease"):
             lease.beat(self._clock())
 

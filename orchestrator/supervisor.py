@@ -184,6 +184,9 @@ class Supervisor:
                     os._exit(125)
                 for descriptor, standard in ((prompt, 0), (out, 1), (err, 2)):
                     os.dup2(descriptor, standard)
+                for number in signal.valid_signals():  # what is ignored stays so across exec: Python does SIGPIPE
+                    if signal.getsignal(number) is signal.SIG_IGN:
+                        signal.signal(number, signal.SIG_DFL)
                 signal.pthread_sigmask(signal.SIG_SETMASK, set())
                 os.chdir(self.cwd)
                 os.execvpe(self.argv[0], self.argv, os.environ | self.environment)  # noqa: S606 - no shell is wanted

@@ -1,9 +1,9 @@
 """What the orchestrator can't do at the moment: a full disk, a file that nobody can read. Said once, tried again."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 
+from orchestrator import aloud
 from orchestrator.events import Events
 from state.errors import OpsroomError
 
@@ -31,7 +31,7 @@ class Troubles:
                 why = f"{error.title}: {error.message}"
             if self._why.get(what) != why:
                 self._why[what] = why
-                sys.stderr.write(f"opsroom: {what}: {why}; it is tried again\n")
+                aloud.say(f"opsroom: {what}: {why}; it is tried again")
                 self._events.tell("trouble", what=what, why=why)
         else:
             self._why.pop(what, None)

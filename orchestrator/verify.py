@@ -155,7 +155,7 @@ def _run(check: Check, worktree: Path, log: Path, environment: dict[str, str], e
 
 def _opened(log: Path) -> BinaryIO:
     try:
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log.parent.mkdir(mode=0o700, exist_ok=True)
         return log.open("wb")
     except OSError as error:
         raise CannotWrite(f"{log}: {error.strerror or error}") from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from orchestrator import worktree_links
 from orchestrator.git import Git
 from state.errors import CannotWrite, Refused
+from state.times import stamp, utc_now
 
 __all__ = ["alone", "attempt_branch", "claim", "keep", "mend", "prepare", "put_away", "restore", "scratch"]
 
@@ -81,7 +82,14 @@ def _adding(worktree: Path) -> Path:
 
 
 def prepare(
-    repository: Path, worktree: Path, task_id: str, attempt: int, base: str, sparse: Sequence[str] = ()
+    repository: Path,
+    worktree: Path,
+    task_id: str,
+    attempt: int,
+    base: str,
+    sparse: Sequence[str] = (),
+    *,
+    anew: bool = False,
 ) -> str:
     """Makes `worktree` ready on the attempt's branch and returns the commit it stands at.
 
@@ -89,6 +97,7 @@ def prepare(
 
     The branch begins where the worktree stands if there is one, with everything uncommitted in it; else at the
     newest earlier attempt's branch; else at `base`. An operation that a worker left unfinished is set aside first.
+    Where the task begins `anew`, branches that have its name are of another one, and are renamed.
     Raises `GitError`, `Refused` or `CannotWrite`.
     """
     branch = attempt_branch(task_id, attempt)
@@ -104,11 +113,21 @@ def prepare(
                 inside.run("switch", "--quiet", "--force-create", branch)
             return inside.run("rev-parse", "HEAD")
         worktree_links.remove_half(git, worktree)
+        if anew:
+            _set_earlier_apart(git, task_id)
         start = _newest(git, task_id, attempt) or base
         if git.commit_of(start) is None:
             raise Refused(f"branch {start!r} does not exist", todo="set orchestrator.base in opsroom.toml")
         _add(git, worktree, sparse, "-B", branch, "--", str(worktree), start)
         return Git(worktree, linked=True).run("rev-parse", "HEAD")
+
+
+def _set_earlier_apart(git: Git, task_id: str) -> None:
+    """Renames the branches that a task of this name has before its first attempt: they are of a directory now gone."""
+    prefix = f"refs/heads/{attempt_branch(task_id, 1).rpartition('/')[0]}/"
+    for name in git.run("for-each-ref", "--format=%(refname)", prefix).splitlines():
+        apart = f"opsroom-earlier/{stamp(utc_now())}/{task_id}/{name.removeprefix(prefix)}"
+        git.run("branch", "--move", "--", name.removeprefix("refs/heads/"), apart)
 
 
 def _add(git: Git, worktree: Path, sparse: Sequence[str], *how: str) -> None:

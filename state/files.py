@@ -187,10 +187,16 @@ def _refuse_outside(root: Path, folder: Path) -> None:
 
 
 def _make_folder(root: Path, folder: Path) -> None:
-    """Makes `folder` and what is missing above it, each 0700, unless it leads out of `root`."""
+    """Makes `folder` and what is missing above it, each 0700, unless it leads out of `root`.
+
+    `root` itself is made only where it is meant: who writes into one that was removed must not bring it back.
+    """
     _refuse_outside(root, folder)
     absent = []
+    asked = folder
     while not os.path.isdir(folder):
+        if folder == root != asked:
+            raise FileNotFoundError(errno.ENOENT, f"{root} is gone")
         absent.append(folder)
         folder = folder.parent
     for path in reversed(absent):

@@ -53,6 +53,7 @@ class Holding:
 
         self._state = state
         self._lock = FileLock(state.lease_lock, timeout=PATIENCE, mode=0o600)
+        self._identity = 0, 0
         now = utc_now()
         self.lease = Lease(
             pid=os.getpid(),
@@ -75,6 +76,8 @@ class Holding:
         except OSError as error:
             raise CannotWrite(f"{self._state.relative(self._state.lease_lock)}: {error.strerror or error}") from error
         try:
+            found = os.stat(self._state.lease_lock, follow_symlinks=False)
+            self._identity = found.st_dev, found.st_ino
             self._write()
         except BaseException:
             self._lock.release()
@@ -88,9 +91,21 @@ class Holding:
         if error is not None and not self.lease.why:
             self.lease.why = f"{type(error).__name__}: {error}"[:300]
         try:
-            self._write()
+            if not self.lost:
+                self._write()
         finally:
             self._lock.release()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lock that is held is no longer the directory's: it was removed, moved away, or made anew."""
+        try:
+            found = os.stat(self._state.lease_lock, follow_symlinks=False)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return self._identity != (found.st_dev, found.st_ino)
 
     def beat(self, now: datetime) -> None:
         """Gives a sign of life, if the last one is old enough."""

@@ -40,7 +40,8 @@ def run_orchestrator(state: StateDir, *, once: bool, idle: float | None, say: Ca
         orchestrator.stop(f"signal {signal.Signals(number).name}")
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask_to_end)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # else `nohup` was asked for, or a shell's `&`
+            signal.signal(number, ask_to_end)
     with follow(state, say):
         orchestrator.run()
 
