@@ -112,6 +112,7 @@ class PyteTerminal(Terminal):
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self._status: int | None = None
+        self._gone = threading.Event()
         self.bytes_written = 0
         pid, descriptor = pty.fork()
         if pid == 0:
@@ -123,7 +124,7 @@ class PyteTerminal(Terminal):
         self._reader.start()
 
     def _read(self) -> None:
-        while True:
+        while not self._gone.is_set():
             try:
                 ready, _, _ = select.select([self._descriptor], [], [], 0.2)
                 if not ready:
@@ -155,6 +156,13 @@ class PyteTerminal(Terminal):
             if pid:
                 self._status = os.waitstatus_to_exitcode(status)
         return self._status
+
+    def hang_up(self) -> None:
+        """Goes away, as a closed window or a lost connection does."""
+        self._gone.set()
+        self._reader.join(timeout=5)
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
     def close(self) -> None:
         if self.exit_status() is None:
