@@ -29,7 +29,7 @@ PUBLIC = {
     "views": {"CampaignView", "Change", "Fleet", "LockView", "TaskView"},
     "locks": {"KEPT", "TICKET", "VARIABLE", "WAIT", "Who", "hold", "is_inside", "who_has"},
     "machine": {"BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "amount", "stale", "until"},
-    "lease": {"Holding", "alive", "read"},
+    "lease": {"Holding", "alive", "held", "read"},
     "sanitize": {"clean_block", "clean_line"},
     "watch": {"Batch", "Watcher", "network_file_system"},
 }
