@@ -129,10 +129,12 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
     for last in view.attempts[-1:]:
         _clear(state, view.id, last)
     try:
-        anew, base = number == 1, view.task.base
+        anew, base = not view.attempts, view.task.base
         head = worktrees.prepare(state.repository, worktree, view.id, number, base, envelope.sparse, anew=anew)
     except GitLocked:
         raise
+    except worktrees.BaseGone as error:  # it may be made again
+        return later("", STARTING, str(error))
     except (GitError, Refused) as error:
         return Next("failed", STARTING, why=f"no worktree: {error}")
     unread = messages.unread(state.root, folder)
@@ -166,7 +168,7 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
     for message in (*told, *(answer for _, answer in answers if answer in unread)):
         with contextlib.suppress(CannotWrite):  # the attempt runs; it is told once more then
             _file(state, view.id, message, "")  # what stands in the prompt counts as read
-    return Next("running", STARTING, start=view.status.start or head)
+    return Next("running", STARTING, start=view.status.start or (head if anew else None))
 
 
 def environment_of(state: StateDir, view: TaskView, attempt: int) -> dict[str, str]:
@@ -214,6 +216,7 @@ def land(
         environment=environment_of(state, view, number),
         folder=attempt.root,
         turn=verify.Turn(state, locks.Who(view.id, number, "its checks"), envelope.lock_seconds),
+        start=view.status.start,
     )
     if not change.worktree.exists():  # an earlier life removed it, or a person did: the branch has the work
         worktrees.prepare(state.repository, change.worktree, view.id, number, view.task.base, envelope.sparse)

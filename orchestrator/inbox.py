@@ -43,13 +43,15 @@ class Obeyed:
 class Inbox:
     """Commands of one state directory, obeyed in the order in which they were sent.
 
-    It does not end on a word to an earlier one: that is what lay there before it was made.
+    It does not end on a word to an earlier one: that is what lay there before it was made. `busy` has at any time the
+    tasks that are being acted on.
     """
 
-    def __init__(self, state: StateDir, config: Config, events: Events) -> None:
+    def __init__(self, state: StateDir, config: Config, events: Events, busy: Collection[str]) -> None:
         self._state = state
         self._config = config
         self._events = events
+        self._busy = busy
         self._earlier = frozenset((*commands.waiting(state), *commands.unfinished(state)))
         self._taken: list[str] | None = None
         """Commands that were taken and have no outcome yet, oldest first; None before the first look."""
@@ -173,7 +175,8 @@ class Inbox:
         if verb == "kill" and state in FINAL and view.id in alive:  # stopped before, and still in its grace
             return Obeyed(grace=grace)
         allowed = {"pause": PAUSABLE, "resume": {"paused"}, "retry": RETRYABLE}.get(verb, STOPPABLE)
-        if state not in allowed:
+        waits = state in CHECKING and status.waiting_on and view.id not in self._busy  # it may do so for ever
+        if state not in allowed and not (waits and verb in ("stop", "kill")):
             raise Refused(f"{view.id} is {state}; {_hint(verb, state)}")
         to = {"pause": "paused", "stop": "cancelled", "kill": "cancelled"}.get(verb, "queued")
         changes = {"failures": 0} if to == "queued" else {}

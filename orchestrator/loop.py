@@ -79,10 +79,10 @@ class Orchestrator:
         self._clock = clock
         self._reader = FleetReader(state)
         self._events = Events(state, clock)
-        self._inbox = Inbox(state, config, self._events)
         self._campaigns = CampaignRuns(state, config, self._events)
         self._heard: Heard = queue.SimpleQueue()
         self._acts = Acts(self._heard, config.orchestrator.max_workers + LANDINGS)
+        self._inbox = Inbox(state, config, self._events, self._acts.busy)
         self._living = Living(state)
         self._sampling = Sampling(state, config.orchestrator)
         self._gate = Gate(state, config, self._events)

@@ -35,6 +35,8 @@ class Change(NamedTuple):
     folder: Path
     """The attempt's, for `landing.toml` and the output of the checks."""
     turn: verify.Turn
+    start: str = ""
+    """The commit of the base that the worker began at, where it is known."""
 
 
 class Checked(Record):
@@ -92,8 +94,8 @@ def land(change: Change, merging: Callable[[Checked], None], ending: Event) -> L
 def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: Event) -> Landing:
     before = _read(change)
     target = git.branch_tip(change.base)
-    if target is None:
-        raise Refused(f"branch {change.base!r} does not exist")
+    if target is None:  # it may be made again; its work is on the attempt's branch until then
+        return Landing("blocked", f"branch {change.base!r} does not exist")
     if before is not None and before.commit and git.is_ancestor(before.commit, target):  # landed just before a crash
         return _landed(before)
     if before is not None and not before.commit:
@@ -106,7 +108,8 @@ def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: 
     if checked is None or (checked.commit, checked.onto) != (tip, target):
         left = before.left if before else tip
         _write(change, Checked(tip=tip, left=left))
-        found = _check(change, git, tip, target, ending)
+        begun = _begun(git, change, before)
+        found = _check(change, git, tip, target, begun, ending)
         if isinstance(found, Landing):
             return found
         checked, results = found
@@ -131,18 +134,27 @@ def _landed(checked: Checked, results: tuple[verify.CheckResult, ...] = ()) -> L
     return Landing("merged", "", checked.commit, tuple(checked.checks), checked.metric, results)
 
 
+def _begun(git: Git, change: Change, before: Checked | None) -> str:
+    """The commit of the base branch that the worker's own commits follow on, as far as it is known, or ''."""
+    for commit in (before.onto if before else "", change.start):
+        if commit and git.is_ancestor(commit, "HEAD"):
+            return commit
+    return git.ask("merge-base", "--fork-point", f"refs/heads/{change.base}", "HEAD") or ""
+
+
 def _check(
-    change: Change, git: Git, tip: str, target: str, ending: Event
+    change: Change, git: Git, tip: str, target: str, begun: str, ending: Event
 ) -> Landing | tuple[Checked, tuple[verify.CheckResult, ...]]:
     """Rebases the change onto `target` and runs the checks there: what may land, or why nothing does."""
-    if not _follow(git, target, change.base):
+    if not _follow(git, target, begun, change.base):
         return Landing("nothing")
     results: tuple[verify.CheckResult, ...] = ()
     failed = metric = ""
     if change.checks or change.metric is not None:
         with verify.building(change.turn, ending) as given:
-            target = git.branch_tip(change.base) or target  # it may have moved while the turn was waited for
-            if not _follow(git, target, change.base):
+            moved = git.branch_tip(change.base) or target  # it may have moved while the turn was waited for
+            begun, target = target, moved
+            if not _follow(git, target, begun, change.base):
                 return Landing("nothing")
             results, failed, metric = _verify(change, change.environment | given, ending)
     # everything of the worker's is committed: what lies about now was left by the checks
@@ -168,16 +180,22 @@ def _verify(
     return results, "" if metric else f"metric {change.metric.name} gave no number", metric
 
 
-def _follow(git: Git, target: str, base: str) -> bool:
-    """Rebases the change onto `target`, the tip of `base`; whether anything of it is left."""
-    if not git.is_ancestor(target, "HEAD"):
-        _rebase(git, target, base)
+def _follow(git: Git, target: str, begun: str, base: str) -> bool:
+    """Rebases the change onto `target`, the tip of `base`; whether anything of it is left.
+
+    Where `base` was rewritten, and no longer has the commit at which the change has `begun`, only what follows on that
+    is taken along: what somebody took out of a branch does not come back with the next change.
+    """
+    if begun and not git.is_ancestor(begun, target):
+        _rebase(git, base, "--onto", target, begun)
+    elif not git.is_ancestor(target, "HEAD"):
+        _rebase(git, base, target)
     return git.ask("diff", "--quiet", "--no-ext-diff", target, "HEAD") is None
 
 
-def _rebase(git: Git, target: str, base: str) -> None:
+def _rebase(git: Git, base: str, *where: str) -> None:
     try:
-        git.run("rebase", "--quiet", target)
+        git.run("rebase", "--quiet", *where)
     except GitLocked:
         raise
     except GitError as error:

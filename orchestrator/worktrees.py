@@ -15,7 +15,7 @@ from orchestrator.git import Git
 from state.errors import CannotWrite, Refused
 from state.times import stamp, utc_now
 
-__all__ = ["alone", "attempt_branch", "claim", "keep", "mend", "prepare", "put_away", "restore", "scratch"]
+__all__ = ["BaseGone", "alone", "attempt_branch", "claim", "keep", "mend", "prepare", "put_away", "restore", "scratch"]
 
 UNFINISHED = {
     "rebase-merge": "rebase",
@@ -25,6 +25,10 @@ UNFINISHED = {
     "REVERT_HEAD": "revert",
 }
 """What lies in a worktree's git directory in the middle of an operation, and the command that it belongs to."""
+
+
+class BaseGone(Refused):
+    """The branch that a worktree was to begin at does not exist, or no longer."""
 
 
 def attempt_branch(task_id: str, attempt: int) -> str:
@@ -97,8 +101,8 @@ def prepare(
 
     The branch begins where the worktree stands if there is one, with everything uncommitted in it; else at the
     newest earlier attempt's branch; else at `base`. An operation that a worker left unfinished is set aside first.
-    Where the task begins `anew`, branches that have its name are of another one, and are renamed.
-    Raises `GitError`, `Refused` or `CannotWrite`.
+    Where the task begins `anew`, branches that have its name are of another one, and are renamed. Raises `BaseGone`
+    where there is nothing to begin at, `GitError`, `Refused` or `CannotWrite`.
     """
     branch = attempt_branch(task_id, attempt)
     with alone(_adding(worktree)) as lock:
@@ -114,18 +118,24 @@ def prepare(
             return inside.run("rev-parse", "HEAD")
         worktree_links.remove_half(git, worktree)
         if anew:
-            _set_earlier_apart(git, task_id)
+            _set_earlier_apart(git, task_id, base)
         start = _newest(git, task_id, attempt) or base
         if git.commit_of(start) is None:
-            raise Refused(f"branch {start!r} does not exist", todo="set orchestrator.base in opsroom.toml")
+            raise BaseGone(f"branch {start!r} does not exist", todo="set orchestrator.base in opsroom.toml")
         _add(git, worktree, sparse, "-B", branch, "--", str(worktree), start)
         return Git(worktree, linked=True).run("rev-parse", "HEAD")
 
 
-def _set_earlier_apart(git: Git, task_id: str) -> None:
-    """Renames the branches that a task of this name has before its first attempt: they are of a directory now gone."""
+def _set_earlier_apart(git: Git, task_id: str, base: str) -> None:
+    """Renames the branches that a task of this name has before its first attempt: they are of a directory now gone.
+
+    Those that `base` contains hold nothing, and go.
+    """
     prefix = f"refs/heads/{attempt_branch(task_id, 1).rpartition('/')[0]}/"
     for name in git.run("for-each-ref", "--format=%(refname)", prefix).splitlines():
+        if git.is_ancestor(name, f"refs/heads/{base}"):
+            git.run("branch", "--quiet", "--delete", "--force", "--", name.removeprefix("refs/heads/"))
+            continue
         apart = f"opsroom-earlier/{stamp(utc_now())}/{task_id}/{name.removeprefix(prefix)}"
         git.run("branch", "--move", "--", name.removeprefix("refs/heads/"), apart)
 

@@ -248,11 +248,11 @@ def test_a_crash_in_the_rebase_is_begun_again(story: Story) -> None:
     assert story.subjects() == ["the change", "change other", "first"]
 
 
-def test_a_base_that_is_gone_fails_the_change(story: Story) -> None:
+def test_a_base_that_is_gone_is_waited_for(story: Story) -> None:
     what = change(story, base="gone")
     write(what)
     landing = land(what)
-    assert (landing.outcome, landing.why) == ("failed", "branch 'gone' does not exist")
+    assert (landing.outcome, landing.why) == ("blocked", "branch 'gone' does not exist")
 
 
 def test_what_cannot_be_written_down_is_not_begun(story: Story) -> None:
