@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -64,10 +63,7 @@ def _look(explicit: str | None, environment: Mapping[str, str]) -> Iterator[Find
     yield from events.findings(events.needed(state), events.used(os.geteuid()), network=directory.network(place))
     yield from system.processes(sys.executable)
     yield from system.machine(place, config.orchestrator, utc_now())
-    size = shutil.get_terminal_size()
-    yield from terminal.findings(
-        terminal.Terminal(sys.stdout.isatty(), size.columns, size.lines, _encoding()), environment
-    )
+    yield from terminal.findings(terminal.of(sys.stdout), environment)
     if not faults or faults[0].verdict != FAIL:
         yield from agents.findings(config, top, environment)
 

@@ -1,11 +1,12 @@
 """What the terminal can show, as far as it says so: no terminal is asked anything that it would have to answer."""
 
+import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from opsroom.doctor.findings import Finding, ok, warn
 
-__all__ = ["Terminal", "findings"]
+__all__ = ["Terminal", "findings", "of"]
 
 GROUP = "terminal"
 LEAST = (80, 24)
@@ -23,18 +24,29 @@ class Terminal(NamedTuple):
     """Of standard output."""
 
 
+def of(output: TextIO) -> Terminal:
+    """What is known of the terminal that `output` goes to, should it be one."""
+    columns, lines = os.get_terminal_size(output.fileno()) if output.isatty() else (0, 0)
+    return Terminal(output.isatty(), columns, lines, output.encoding or "")
+
+
 def findings(terminal: Terminal, environment: Mapping[str, str]) -> list[Finding]:
     """Size, characters, colours, and what is in between."""
     if not terminal.is_one:
         return [ok(GROUP, "standard output is no terminal, so what it can show is not looked at")]
-    return [_size(terminal), _characters(terminal), _colours(environment), *_between(environment)]
+    return [*_size(terminal, environment), _characters(terminal), _colours(environment), *_between(environment)]
 
 
-def _size(terminal: Terminal) -> Finding:
+def _size(terminal: Terminal, environment: Mapping[str, str]) -> list[Finding]:
     said = f"{terminal.columns}×{terminal.lines}"
-    if (terminal.columns, terminal.lines) < LEAST or terminal.lines < LEAST[1]:
-        return warn(GROUP, f"{said} is small", f"{LEAST[0]}×{LEAST[1]} shows what matters, 120×40 two columns")
-    return ok(GROUP, said)
+    small = terminal.columns < LEAST[0] or terminal.lines < LEAST[1]
+    todo = f"{LEAST[0]}×{LEAST[1]} shows what matters, 120×40 two columns"
+    found = [warn(GROUP, f"{said} is small", todo) if small else ok(GROUP, said)]
+    for name, size in (("COLUMNS", terminal.columns), ("LINES", terminal.lines)):
+        if environment.get(name, str(size)) != str(size):
+            todo = f"'unset {name}', or programs draw for that"
+            found.append(warn(GROUP, f"{name}={environment[name]} is exported, and the terminal has {size}", todo))
+    return found
 
 
 def _characters(terminal: Terminal) -> Finding:

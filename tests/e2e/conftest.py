@@ -27,8 +27,9 @@ Open = Callable[..., Terminal]
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without what would tell opsroom of another place."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("OPSROOM_", "TMUX", "GIT_"))}
+    """This process's environment without what would tell opsroom of another place, or of another terminal."""
+    other = ("OPSROOM_", "TMUX", "GIT_", "COLUMNS", "LINES")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(other)}
     return kept | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
 

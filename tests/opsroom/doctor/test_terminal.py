@@ -29,6 +29,12 @@ def test_a_small_one_is_said(size: tuple[int, int]) -> None:
     assert found[0].verdict == WARN
 
 
+def test_a_size_that_the_environment_has_wrong_is_said() -> None:
+    assert texts({"COLUMNS": "120", "LINES": "40"})[:2] == ["120×40", "UTF-8"]
+    found = findings(GOOD, PLAIN | {"COLUMNS": "80"})[1]
+    assert (found.verdict, found.text) == (WARN, "COLUMNS=80 is exported, and the terminal has 120")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", ""])
 def test_characters_that_cannot_be_shown_are_said(encoding: str) -> None:
     found = findings(GOOD._replace(encoding=encoding), PLAIN)[1]
