@@ -1,5 +1,6 @@
 """`opsroom lock NAME -- CMD`: one at a time, in the order in which they came."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -22,6 +23,8 @@ FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signa
 PR_SET_PDEATHSIG = 1
 PATIENCE = 1.0
 """Seconds that somebody at a terminal waits without a word."""
+SIGN = 1.0
+"""Seconds between two signs of life of a worker that waits."""
 
 
 class Ended(Exception):
@@ -53,7 +56,7 @@ def lock(explicit: str | None, name: str, command: tuple[str, ...], wait: float)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, statuses would be lost
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*FORWARDED, signal.SIGCHLD})
     try:
-        with hold(state, name, who, wait=wait, environment=os.environ, pause=Waiting(state, name)) as given:
+        with hold(state, name, who, wait=wait, environment=os.environ, pause=Waiting(state, name, who)) as given:
             return run(program, command, os.environ | given, before)
     except LockHeld as error:
         raise LockHeld(error.message, todo="do something else first, or wait longer with --wait") from None
@@ -78,17 +81,24 @@ def find_program(name: str) -> str:
 class Waiting:
     """Waits when it is called, unless a signal that ends us comes; then raises `Ended`.
 
-    Who sits at a terminal is told once what is waited for.
+    Who sits at a terminal is told once what is waited for, and a worker that waits here gives a sign of life.
     """
 
-    def __init__(self, state: StateDir, name: str) -> None:
+    def __init__(self, state: StateDir, name: str, who: Who) -> None:
         self._state = state
         self._name = name
+        self._sign = state.task(who.task).worker if who.task else None
+        self._quiet = 0.0
         self._untold = PATIENCE
 
     def __call__(self, seconds: float) -> None:
         if info := signal.sigtimedwait(FORWARDED, seconds):
             raise Ended(info.si_signo)
+        self._quiet += seconds
+        if self._sign is not None and self._quiet >= SIGN:
+            self._quiet = 0.0
+            with contextlib.suppress(OSError):
+                os.utime(self._sign)
         if self._untold > 0:
             self._untold -= seconds
             if self._untold <= 0 and sys.stderr.isatty():

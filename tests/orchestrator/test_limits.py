@@ -1,12 +1,15 @@
 """Budgets end work and providers that fail hold it: with real workers, and across restarts of the orchestrator."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from state import locks
 from state.machine import Hold, Holds
 from state.model import decode
+from state.times import utc_now
 from tests.stories import Story, gone
 
 
@@ -239,6 +242,18 @@ def test_each_of_these_is_a_sign_of_life(story: Story, sign: str) -> None:
     task = story.spawn()
     story.up_once()
     assert story.task(task).state == "merged", story.why(task)
+
+
+def test_a_worker_that_waits_for_a_lock_is_not_silent(story: Story) -> None:
+    story.agent("opsroom lock build -- touch made", silence=2.5, max_attempts=1)
+    with locks.hold(story.state, "build", locks.Who("somebody")):
+        task = story.spawn()
+        up = story.up()
+        begun = story.processes(task).started
+        story.wait(lambda: utc_now() - begun > timedelta(seconds=5), "twice its silence to go by")
+    story.wait_for_state(task, "merged")
+    up.terminate()
+    story.finish(up)
 
 
 def test_the_verb_for_usage_adds_up_and_takes_no_nonsense(story: Story, tmp_path: Path) -> None:
