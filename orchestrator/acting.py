@@ -276,7 +276,7 @@ def put_away(state: StateDir, view: TaskView) -> Left | None:
         worktrees.put_away(state.repository, state.worktree(view.id), view.id, number, base, message, landed)
     except (CannotWrite, GitLocked) as error:
         return Left(str(error), again=True)
-    except OpsroomError as error:
+    except (OpsroomError, OSError) as error:
         return Left(str(error))
     return None
 

@@ -495,6 +495,8 @@ class Orchestrator:
         if isinstance(after, Next) and view.state in after.expect:
             before = "queued" if view.state in LIVE else view.state
             self._move(view, now, after.to or before, **after.changes(now))
+        elif isinstance(after, Next) and after.why:  # it came to nothing, and what it was for is still to be done
+            self._resting[done.key] = time.monotonic() + acting.AGAIN
         self._sort(self._reader.fleet.tasks[done.key])
 
     def _move(self, view: TaskView, now: datetime, to: str, **changes: object) -> None:

@@ -42,12 +42,17 @@ def claim(git: Git, worktree: Path) -> Path | None:
     own = _own(kept, worktree) or kept / (folder or worktree).name
     there = _first_line(own / "gitdir")
     if there and (_points_at(own, worktree) or git_folder(Path(there).parent) != own):  # it is nobody else's
+        if os.path.lexists(worktree / ".git") and not (worktree / ".git").is_file():
+            _put_aside(worktree / ".git", worktree)  # the worker made a repository of its own
         (own / "gitdir").write_text(f"{worktree}/.git\n", "utf-8", "surrogateescape")
+        (worktree / ".git").unlink(missing_ok=True)  # were it a link, it would be followed
         (worktree / ".git").write_text(f"gitdir: {own}\n", "utf-8", "surrogateescape")
         return None
-    aside = worktree.with_name(f".aside-{worktree.name}-{os.urandom(4).hex()}")
-    worktree.rename(aside)
-    return aside
+    return _put_aside(worktree, worktree)
+
+
+def _put_aside(path: Path, worktree: Path) -> Path:
+    return path.rename(worktree.with_name(f".aside-{worktree.name}-{os.urandom(4).hex()}"))
 
 
 def half_there(git: Git, worktree: Path) -> bool:

@@ -67,7 +67,10 @@ def mend(repository: Path, folder: Path) -> list[str]:
     with alone(folder / ".lock", wait=False) as lock:
         if lock is None:  # a git that outlived its orchestrator is at work: what it leaves is mended when it is needed
             return []
-        return worktree_links.mend(Git(repository, lock), folder)
+        git = Git(repository, lock)
+        for path in folder.glob("_*"):  # a `scratch` of an earlier life; it never holds work
+            _drop(git, path)
+        return worktree_links.mend(git, folder)
 
 
 def claim(repository: Path, worktree: Path) -> None:
