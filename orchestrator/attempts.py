@@ -18,7 +18,7 @@ from state.errors import BadFile, CannotWrite
 from state.layout import AttemptDir
 from state.model import Attempt, Launch, decode, encode
 
-__all__ = ["end", "is_alive", "reap", "running_seconds", "start", "sweep"]
+__all__ = ["end", "is_alive", "reap", "running_seconds", "start", "sweep", "sweep_metric"]
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -130,7 +130,18 @@ def sweep(task: Path, attempt: int) -> int:
     """
     marks = {os.fsencode(f"OPSROOM_TASK_DIR={task}"), f"OPSROOM_ATTEMPT={attempt}".encode()}
     folder = AttemptDir(task / "attempts" / str(attempt))
-    logs = {os.path.realpath(folder.stdout), os.path.realpath(folder.stderr)}
+    return _sweep(marks, {os.path.realpath(folder.stdout), os.path.realpath(folder.stderr)})
+
+
+def sweep_metric(campaign: Path, log: Path) -> int:
+    """As `sweep`, what still runs of the metric of a campaign, which writes to `log`.
+
+    `campaign` is the campaign's folder, as OPSROOM_CAMPAIGN_DIR names it.
+    """
+    return _sweep({os.fsencode(f"OPSROOM_CAMPAIGN_DIR={campaign}")}, {os.path.realpath(log)})
+
+
+def _sweep(marks: set[bytes], logs: set[str]) -> int:
     killed: set[int] = set()
     for _ in range(SWEEPS):
         found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _kill_marked(pid, marks, logs)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from orchestrator import campaigns, tasks, verify, worktrees
+from orchestrator import attempts, campaigns, tasks, verify, worktrees
 from orchestrator.acting import Envelope
 from orchestrator.config import Config
 from orchestrator.events import Events
@@ -100,7 +100,9 @@ class CampaignRuns:
         if metric is None:
             return ""
         worktree = self._state.worktrees / f"_{view.name}"  # no task id begins with '_'
-        environment = {"OPSROOM_STATE_DIR": str(self._state.root)}
+        folder = self._state.campaign(view.name).root
+        attempts.sweep_metric(folder, self._metric_log(view.name))  # of an orchestrator that was killed at this
+        environment = {"OPSROOM_STATE_DIR": str(self._state.root), "OPSROOM_CAMPAIGN_DIR": str(folder)}
         who = locks.Who(what=f"metric of {view.name}")
         turn = verify.Turn(self._state, who, self._config.checks.lock_seconds)
         there = worktrees.scratch(self._state.repository, worktree, branch, self._sparse)

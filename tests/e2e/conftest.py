@@ -1,6 +1,8 @@
 """A repository with a worker that asks, and a terminal to answer it in."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator import attempts
+from orchestrator.supervisor import start_ticks
+from state import lease
+from state.errors import BadFile
+from state.layout import StateDir
+from state.model import Attempt, decode
 from tests.e2e.terminals import PyteTerminal, Terminal, TmuxTerminal
 
 OPSROOM = str(Path(sys.executable).with_name("opsroom"))
@@ -60,8 +68,29 @@ def house(tmp_path: Path) -> Iterator[Path]:
         f'[agents.painter]\ncommand = ["{painter}"]\nseconds = 300.0\n'
     )
     yield top
-    if subprocess.run([OPSROOM, "down"], cwd=top, env=environment(), capture_output=True, check=False).returncode == 0:
-        run(top, OPSROOM, "kill", "0001") if "running" in run(top, OPSROOM, "status") else None
+    end_all(StateDir(top / ".opsroom"))
+
+
+@pytest.fixture
+def demo_folder(tmp_path: Path) -> Iterator[Path]:
+    """Where a demo may be made. What it started is ended."""
+    top = tmp_path / "click"
+    yield top
+    end_all(StateDir(top / ".opsroom"))
+
+
+def end_all(state: StateDir) -> None:
+    """Ends, by the ids that they wrote down, the orchestrator of `state` and all that its attempts started."""
+    with contextlib.suppress(BadFile, ProcessLookupError):
+        if lease.held(state):
+            os.kill(lease.read(state).pid, signal.SIGKILL)
+    for path in state.tasks.glob("*/attempts/*/run.toml"):
+        run = decode(Attempt, path.read_text(), path.name)
+        if run.supervisor_start and start_ticks(run.supervisor) == run.supervisor_start:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(run.supervisor, signal.SIGKILL)
+    for path in state.tasks.glob("*/attempts/*"):
+        attempts.sweep(path.parents[1], int(path.name))
 
 
 @pytest.fixture(params=["pseudo-terminal", "tmux"])

@@ -9,11 +9,11 @@ from tests.e2e.conftest import OPSROOM, Open, run
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
 def test_the_demo_shows_a_campaign_that_runs_and_asks_and_goes_on(
-    tmp_path: Path, open_terminal: Open, columns: int, rows: int
+    demo_folder: Path, open_terminal: Open, columns: int, rows: int
 ) -> None:
-    top = tmp_path / "click"
+    top = demo_folder
     terminal = open_terminal(
-        OPSROOM, "demo", "--speed", "4", "--dir", str(top), columns=columns, rows=rows, cwd=tmp_path
+        OPSROOM, "demo", "--speed", "4", "--dir", str(top), columns=columns, rows=rows, cwd=top.parent
     )
 
     terminal.see("typing-imports")

@@ -160,3 +160,20 @@ def test_down_leaves_workers_running_and_kill_ends_a_whole_tree(story: Story) ->
     assert left(story, list(runs.values())) == []
     second.terminate()
     assert story.finish(second).status == 0
+
+
+def test_the_metric_of_a_killed_orchestrator_is_ended_and_taken_again(story: Story) -> None:
+    story.agent("touch $OPSROOM_ITEM")
+    pids = story.folder / "pids"
+    metric = story.folder / "metric"
+    metric.write_text(f"#!/bin/sh\necho $$ >> {pids}; [ $(wc -l < {pids}) -gt 1 ] || setsid sleep 600; ls | wc -l\n")
+    metric.chmod(0o755)
+    story.campaign("twos", ["a"], envelope=f'[metric]\nname = "files"\ncommand = ["{metric}"]\n')
+    first = story.up()
+    story.send("campaign-start", campaign="twos")
+    story.wait(lambda: pids.exists() and pids.read_text(), "the metric")
+    story.kill(first)
+    story.up_once()
+    assert gone(int(pids.read_text().split()[0]))
+    assert story.task("twos-0001").state == "merged"
+    assert left(story, []) == []
