@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format snapshots screen clean
+.PHONY: demo test chaos check format snapshots screen clean
 
 demo: $(READY)  ## the control room on a real campaign that is really running
 	@$(VENV)/bin/opsroom demo $(DEMO)
 
 test: $(READY)  ## every test there is
 	@$(VENV)/bin/pytest -n auto $(TESTS)
+
+chaos: $(READY)  ## kill everybody at random for minutes; CHAOS_ROUNDS, CHAOS_TASKS, CHAOS_SEED
+	@CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),200) CHAOS_TASKS=$(or $(CHAOS_TASKS),100) CHAOS_SEED=$(CHAOS_SEED) \
+		$(VENV)/bin/pytest -s tests/faults/test_chaos.py
 
 check: $(READY)  ## lint, format, types, import contracts
 	@$(VENV)/bin/ruff check .
