@@ -18,6 +18,8 @@ __all__ = [
     "unsafe_text",
 ]
 
+MOST = 12
+"""Holds that are told one by one; of more only whose they are."""
 REASONS = (300, *range(100, 12, -3))
 """Columns that the reason of a hold may have, the first with which all holds fit."""
 
@@ -91,11 +93,12 @@ def hold_line(columns: int, now: datetime, holds: Sequence[Hold], *, living: boo
     """
     if not holds:
         return ()
-    ordered = sorted(holds, key=lambda hold: (hold.agent, hold.since))
-    forms = [" · ".join(hold_text(hold, now, room) for hold in ordered) for room in REASONS]
-    if len(holds) > 1:
-        forms.append(f"{len(holds)} holds: {', '.join(dict.fromkeys(map(_whose, ordered)))}")
-    said = next((form for form in forms if width(form) < columns), forms[-1])
+    ordered = sorted(holds, key=lambda hold: (hold.agent, hold.since))[:MOST]
+    names = f"{len(holds)} holds: {', '.join(dict.fromkeys(map(_whose, ordered)))}"
+    short = names if len(holds) > 1 else hold_text(ordered[0], now, REASONS[-1])
+    rooms = REASONS if len(holds) == len(ordered) else ()
+    forms = (" · ".join(hold_text(hold, now, room) for hold in ordered) for room in rooms)
+    said = next((form for form in forms if width(form) < columns), short)
     return ((cut(f" {said}", columns), "attention" if living else "muted"),)
 
 

@@ -150,7 +150,7 @@ def test_several_are_said_with_as_much_of_their_reasons_as_there_is_room_for() -
 
 
 @pytest.mark.parametrize("columns", [1, 10, 40, 80, 120, 300])
-@pytest.mark.parametrize("holds", [[CODEX], [SHORT], [CODEX, SHORT], [SHORT] * 9])
+@pytest.mark.parametrize("holds", [[CODEX], [SHORT], [CODEX, SHORT], [SHORT] * 9, [CODEX] * 9_999])
 def test_the_line_is_never_wider_than_the_screen(columns: int, holds: list[Hold]) -> None:
     assert 0 < cell_len(plain(hold_line(columns, NOW, holds))) <= columns
 
