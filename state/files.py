@@ -249,7 +249,7 @@ def create(root: Path, path: Path, data: bytes) -> None:
 
 
 def append(root: Path, path: Path, line: bytes) -> None:
-    """Appends one whole `line`, its newline included, in a single write.
+    """Appends one whole `line`, its newline included, in a single write; of one that finds no room nothing stays.
 
     A half line that a crash left behind is ended first, so that it spoils no line but itself.
     """
@@ -266,7 +266,9 @@ def append(root: Path, path: Path, line: bytes) -> None:
             size = found.st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 line = b"\n" + line
-            if os.write(descriptor, line) != len(line):
+            if (written := os.write(descriptor, line)) != len(line):
+                if os.fstat(descriptor).st_size == size + written:  # nobody has gone on behind it
+                    os.ftruncate(descriptor, size)
                 raise OSError(errno.ENOSPC, "no space left on device")
         finally:
             os.close(descriptor)

@@ -16,7 +16,9 @@ from tests.e2e.terminals import PyteTerminal
 from tests.stories import Story, alive
 
 WORKER = """\
-i=$(cat "$OPSROOM_TASK_DIR/worker/checkpoint.md" 2> /dev/null || echo 0)
+checkpoint="$OPSROOM_TASK_DIR/worker/checkpoint.md"
+i=0
+if [ -e "$checkpoint" ]; then i=$(cat "$checkpoint") || exit 1; fi
 while [ "$i" -lt {steps} ]; do
     i=$((i + 1))
     echo "$i"
@@ -24,17 +26,20 @@ while [ "$i" -lt {steps} ]; do
     echo "$i" > "$OPSROOM_TASK/$i"
     git add --all || exit 1
     git diff --cached --quiet || git commit --quiet --message "$OPSROOM_TASK step $i" || exit 1
+    echo "$i" > "$OPSROOM_TASK_DIR/worker/.next"
     if [ "$i" = 2 ]; then
-        echo "$i" | opsroom checkpoint -
+        opsroom checkpoint "$OPSROOM_TASK_DIR/worker/.next" || exit 1
     else
-        echo "$i" > "$OPSROOM_TASK_DIR/worker/.next" &&
-            mv "$OPSROOM_TASK_DIR/worker/.next" "$OPSROOM_TASK_DIR/worker/checkpoint.md"
+        mv "$OPSROOM_TASK_DIR/worker/.next" "$checkpoint" || exit 1
     fi
     sleep {pause}
 done
 [ "$i" -eq {steps} ] && opsroom result success
 """
-"""Prints the number of each step, commits a file for it, and goes on from its checkpoint."""
+"""Prints the number of each step, commits a file for it, and goes on from its checkpoint.
+
+Whatever of its own is killed, it notices: a worker that shrugs at that would be the one that lost something.
+"""
 
 
 class Chaos:
@@ -102,6 +107,23 @@ class Chaos:
                 found.append(decode(Attempt, path.read_text(), path.name))
         return found
 
+    def finish(self, seconds: float) -> None:
+        """Lets one more orchestrator do what is left, which must be done in `seconds`."""
+        self.end()
+        argv = [sys.executable, "-m", "opsroom", "up", "--once"]
+        with self.said.open("ab") as out:
+            done = subprocess.run(
+                argv,
+                cwd=self.story.repository,
+                env=self.story.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                timeout=seconds,
+                check=False,
+            )
+        assert done.returncode == 0, self.said.read_text()[-2000:]
+
     def end(self) -> None:
         """Ends orchestrator and control room, as a crash does."""
         if self._orchestrator is not None:
@@ -109,6 +131,7 @@ class Chaos:
             self._orchestrator.wait()
         if self._room is not None:
             self._room.close()
+            self._room = None
 
 
 @contextlib.contextmanager

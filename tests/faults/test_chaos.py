@@ -47,7 +47,7 @@ def test_killed_at_random_each_task_ends_once_each_commit_lands_once_and_nothing
         for _ in range(ROUNDS):
             parties.round(longest=0.7)
         print(f"killed: {parties.killed}")
-    story.up_once()
+        parties.finish(seconds=60 + 5 * TASKS)
 
     assert {task: story.why(task) for task, state in story.states().items() if state != "merged"} == {}
     for task in tasks:

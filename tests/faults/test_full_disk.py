@@ -5,8 +5,11 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
+
 from opsroom.commands.show import read_fleet
-from state import lease
+from state import files, lease
+from state.errors import CannotWrite
 from tests.faults.small_disk import BLOCK, Disk, on_a_small_disk
 from tests.stories import Story, alive, gone
 
@@ -209,3 +212,17 @@ def test_a_full_disk_and_a_crash_together_lose_nothing(story: Story, disk: Disk)
     assert story.task(task).state == "merged"
     assert story.task(task).attempts == (1,)
     assert gone(run.supervisor)
+
+
+@on_a_small_disk
+def test_a_line_of_a_log_that_finds_room_for_its_half_leaves_none_of_it(story: Story, disk: Disk) -> None:
+    log = story.state.events
+    before = b"x" * (BLOCK - 100 - 1) + b"\n"
+    log.write_bytes(before)
+    disk.fill()
+    with pytest.raises(CannotWrite, match="no space left on device"):
+        files.append(story.state.root, log, b"y" * 300 + b"\n")
+    assert log.read_bytes() == before
+    disk.make_room()
+    files.append(story.state.root, log, b"y" * 300 + b"\n")
+    assert log.read_bytes() == before + b"y" * 300 + b"\n"
