@@ -11,7 +11,7 @@ from state.model import FINAL
 from tests.faults.chaos import WORKER, chaos, left
 from tests.stories import Story
 
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "30"))
 TASKS = int(os.environ.get("CHAOS_TASKS", "20"))
 STEPS = 8
 
