@@ -62,7 +62,9 @@ def used_up(usage: Usage, budget: Budget, whose: str, *, before_launch: bool = F
         return f"{whose} budget of ${budget.dollars:,.2f} is used up: ${usage.dollars:,.2f}"
     if budget.tokens and usage.tokens >= budget.tokens:
         return f"{whose} budget of {budget.tokens:,} tokens is used up: {usage.tokens:,}"
-    if budget.seconds and usage.seconds >= budget.seconds:
+    # what is hardly anything any more would only start attempts to end them
+    least = min(1.0, 0.1 * budget.seconds) if before_launch else 0.0
+    if budget.seconds and usage.seconds >= budget.seconds - least:
         return f"{whose} budget of {budget.seconds:,.0f} s is used up: {usage.seconds:,.0f} s"
     if budget.attempts and (usage.attempts > budget.attempts or (before_launch and usage.attempts == budget.attempts)):
         return f"{whose} budget of {budget.attempts:,} attempts is used up"
