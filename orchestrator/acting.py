@@ -129,7 +129,7 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
     for last in view.attempts[-1:]:
         _clear(state, view.id, last)
     try:
-        anew, base = not view.attempts, view.task.base
+        anew, base = not any(files.exists(folder.attempt(n).lock) for n in view.attempts), view.task.base
         head = worktrees.prepare(state.repository, worktree, view.id, number, base, envelope.sparse, anew=anew)
     except GitLocked:
         raise

@@ -117,9 +117,15 @@ def _wake(root: Path, attempt: AttemptDir) -> None:
         here = (socket.gethostname(), BOOT_ID.read_text().strip())
     except (BadFile, OSError):
         return  # it is starting; the supervisor looks for the file `cancel` every second
-    if (run.host, run.boot) == here and run.supervisor_start and start_ticks(run.supervisor) == run.supervisor_start:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(run.supervisor, signal.SIGTERM)
+    if (run.host, run.boot) != here or not run.supervisor_start:
+        return
+    with contextlib.suppress(OSError):
+        process = os.pidfd_open(run.supervisor)
+        try:  # asked once the number can't come to mean another process any more
+            if start_ticks(run.supervisor) == run.supervisor_start:
+                signal.pidfd_send_signal(process, signal.SIGTERM)
+        finally:
+            os.close(process)
 
 
 def sweep(task: Path, attempt: int) -> int:

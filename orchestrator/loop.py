@@ -322,9 +322,15 @@ class Orchestrator:
                     limits=schedule.Limits(agent.max_attempts, limits.backoff_seconds, limits.backoff_limit),
                     worktree=view.state in FINAL and not self._rests(task) and self._has_worktree(task),
                     gate=self._pass(view),
+                    started=view.state != "starting"
+                    or self._was_started(task, view.attempts[-1] if view.attempts else 0),
                 )
             )
         return facts
+
+    def _was_started(self, task: str, number: int) -> bool:
+        """Whether attempt `number` came to have a supervisor: its lock is made for that, and stays."""
+        return files.exists(self.state.task(task).attempt(number).lock)
 
     def _order(self, task: str) -> tuple[int, datetime, str]:
         """Tasks that were started before come first, then the oldest."""
@@ -435,7 +441,9 @@ class Orchestrator:
             self._move(view, now, "failed", why=f"there is no agent {name!r} in opsroom.toml")
             return
         agent = msgspec.structs.replace(agent, seconds=self._gate.seconds_for(view, agent, self._budget_of(view)))
-        number = max(view.status.attempt if view.status else 0, *view.attempts, 0) + 1
+        number = max(view.status.attempt if view.status else 0, *view.attempts, 0)
+        if not number or self._was_started(view.id, number):
+            number += 1
         earlier = view.status.why if view.status and view.status.why != schedule.ANSWERED else ""
         branch = worktrees.attempt_branch(view.id, number)
         self._move(view, now, "starting", attempt=number, branch=branch)

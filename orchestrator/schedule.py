@@ -55,6 +55,8 @@ class Facts:
     """It has a worktree that may be put away once the task has ended."""
     gate: Pass = FREE
     """What budgets and holds say of it."""
+    started: bool = True
+    """The newest attempt came to have a supervisor, whatever became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ def _ended(facts: Facts, now: datetime, questions: list[Message]) -> Decision:
     if questions:
         return Move(view.id, "waiting", why=PARKED, waiting_on=questions[0].name, failures=0)
     ended = view.exit
-    if view.state == "starting" and attempt not in view.attempts:
+    if view.state == "starting" and not (facts.started and attempt in view.attempts):
         return Move(view.id, "queued", why=f"attempt {attempt} was never started")
     result = view.result if view.result and view.result.attempt in (attempt, 0) else None
     if ended is not None and ended.reason == "exec_failed":

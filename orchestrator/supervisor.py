@@ -307,7 +307,7 @@ class Supervisor:
             left = children(os.getpid())
             seen.update(left)
             number = signal.SIGTERM if turn < 5 else signal.SIGKILL
-            self._signal(number)
+            # not the worker's process group: once the worker was waited for, its number may come to be anybody's
             for pid in left:
                 with contextlib.suppress(OSError):
                     os.kill(pid, number)

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from orchestrator.supervisor import children, start_ticks
 from state.errors import BadFile
 from state.model import Attempt, decode
 from tests.e2e.terminals import PyteTerminal
@@ -89,15 +90,17 @@ class Chaos:
             self._room.close()
             self._room = None
             return True
-        runs = [run for run in self.attempts() if alive(run.child)]
+        runs = [run for run in self.attempts() if is_running(run)]
         if not runs:
             return False
         run = self.chance.choice(runs)
-        pids = {"supervisor": [run.supervisor], "agent": [run.child]}.get(kind) or in_session(run.child)
-        with contextlib.suppress(ProcessLookupError, IndexError):
-            os.kill(self.chance.choice(pids), signal.SIGKILL)
-            return True
-        return False
+        if kind == "supervisor":
+            return kill(run.supervisor, lambda: is_running(run))
+        if kind == "agent":
+            return kill(run.child, lambda: is_running(run))
+        own = in_session(run.child)
+        pid = self.chance.choice(own) if own else 0
+        return bool(pid) and kill(pid, lambda: is_running(run) and _sid(pid) == run.child)
 
     def attempts(self) -> list[Attempt]:
         """The processes of every attempt that there ever was, in the order of their folders."""
@@ -145,6 +148,28 @@ def chaos(story: Story, seed: int) -> Iterator[Chaos]:
         parties.end()
 
 
+def is_running(run: Attempt) -> bool:
+    """Whether the supervisor in `run` lives, and its child too: these very ones, and none that has their number now."""
+    return 0 < run.supervisor_start == start_ticks(run.supervisor) and run.child in children(run.supervisor)
+
+
+def kill(pid: int, is_meant: Callable[[], bool]) -> bool:
+    """Sends `pid` a KILL if it `is_meant`, asked once the number can't come to mean another process any more."""
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if not is_meant():
+            return False
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(process)
+    return True
+
+
 def in_session(leader: int) -> list[int]:
     """The processes in the session of `leader`, other than itself."""
     return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != leader and _sid(pid) == leader]
@@ -157,13 +182,17 @@ def _sid(pid: int) -> int:
 
 
 def left(story: Story, runs: list[Attempt]) -> list[str]:
-    """The processes that still run by an attempt: in one of the sessions in `runs`, or with the marks of a worker."""
+    """The processes that still run by an attempt: in one of the sessions in `runs`, or with the marks of a worker.
+
+    The number of a session that has ended may be another's by now; one of ours works in the story's folder.
+    """
     sessions = {pid for run in runs for pid in (run.supervisor, run.child)}
-    mark = os.fsencode(f"OPSROOM_STATE_DIR={story.state.root}")
+    mark, place = os.fsencode(f"OPSROOM_STATE_DIR={story.state.root}"), str(story.folder)
     found = []
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         with contextlib.suppress(OSError):
             marked = mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            if (marked or _sid(pid) in sessions) and alive(pid):
+            ours = _sid(pid) in sessions and os.readlink(f"/proc/{pid}/cwd").startswith(place)
+            if (marked or ours) and alive(pid):
                 found.append(f"{pid}: {Path(f'/proc/{pid}/cmdline').read_bytes().replace(bytes(1), b' ').decode()}")
     return found

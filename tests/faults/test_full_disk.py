@@ -226,3 +226,16 @@ def test_a_line_of_a_log_that_finds_room_for_its_half_leaves_none_of_it(story: S
     disk.make_room()
     files.append(story.state.root, log, b"y" * 300 + b"\n")
     assert log.read_bytes() == before + b"y" * 300 + b"\n"
+
+
+@on_a_small_disk
+def test_an_attempt_for_which_there_was_no_room_is_begun_again_under_its_number(story: Story, disk: Disk) -> None:
+    story.configure(min_free_disk_mib=0, min_free_memory_mib=0)
+    story.agent("touch made")
+    running = Orchestrator(story)
+    task = story.spawn()
+    with disk.full():
+        story.wait(lambda: "no space left" in story.waiting_on(task) or story.task(task).state == "queued", "no room")
+    story.wait_for_state(task, "merged")
+    assert story.task(task).attempts == (1,)
+    assert running.end() == 0
