@@ -58,6 +58,7 @@ def test_an_attempt_that_cannot_be_prepared_now_is_started_later(story: Story) -
     story.agent("touch $OPSROOM_TASK")
     running = story.up()
     lock = story.state.worktrees / ".lock"
+    story.wait(lock.exists, "the look for leftovers at the start, which makes the lock")
     lock.unlink()
     lock.mkdir()
     task = story.spawn()
