@@ -4,19 +4,22 @@ Nothing here writes a status: it returns a `Next`, and the loop, which owns the 
 """
 
 import contextlib
+import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from orchestrator import attempts, merge_queue, prompts, tasks, verify, worktrees
+from orchestrator import attempts, clones, merge_queue, prompts, tasks, trees, verify, worktrees
+from orchestrator.clones import Clone
 from orchestrator.config import LOCK_SECONDS, Agent
-from orchestrator.failures import CHECKS
+from orchestrator.enclosure import Enclosure
+from orchestrator.failures import AGENT, CHECKS
 from orchestrator.git import GitError, GitLocked
 from state import commands, event_log, files, locks, messages
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
@@ -120,7 +123,9 @@ def write_wrapper(state: StateDir) -> None:
     path.chmod(0o700)
 
 
-def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, earlier: str) -> Next:
+def launch(
+    state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, enclosure: Enclosure, earlier: str
+) -> Next:
     """Makes the worktree ready, builds the prompt and starts the attempt. `earlier`: how the last one ended."""
     assert view.task is not None and view.status is not None  # noqa: S101 - only readable tasks are launched
     number = view.status.attempt
@@ -128,6 +133,7 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
     worktree = state.worktree(view.id)
     for last in view.attempts[-1:]:
         _clear(state, view.id, last)
+        _collect(state, view, last, envelope.sparse)
     try:
         anew, base = not any(files.exists(folder.attempt(n).lock) for n in view.attempts), view.task.base
         head = worktrees.prepare(state.repository, worktree, view.id, number, base, envelope.sparse, anew=anew)
@@ -137,6 +143,10 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
         return later("", STARTING, str(error))
     except (GitError, Refused) as error:
         return Next("failed", STARTING, why=f"no worktree: {error}")
+    try:
+        enclosed = enclosure.worker(worktree, view.id, agent, environment_of(state, view, number))
+    except Refused as error:
+        return Next("failed", STARTING, why=f"cannot start the agent: {error}", failure=AGENT)
     unread = messages.unread(state.root, folder)
     told = prompts.fitting([message for message in unread if message.kind != "answer"])
     answers = _answers(state, view)
@@ -148,20 +158,21 @@ def launch(state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, ea
         unread=told,
         earlier=earlier,
     )
-    environment = environment_of(state, view, number)
     note(state, attempt, "session_started", agent=view.task.agent, argv=agent.command, branch=view.status.branch)
     attempts.start(
         state.root,
         attempt,
         Launch(
-            argv=agent.command,
+            argv=enclosed.argv,
             cwd=str(worktree),
-            environment=environment,
+            environment=enclosed.environment,
             seconds=agent.seconds,
             grace=agent.grace,
             silence=agent.silence,
             output=agent.max_output_mib * 1024 * 1024,
             signs=[str(path) for path in (folder.outbox, folder.worker, folder.captures)],
+            sandbox=enclosed.sandbox,
+            kept=enclosed.kept or [],
         ),
         text.encode("utf-8", "replace"),
     )
@@ -196,7 +207,12 @@ def environment_of(state: StateDir, view: TaskView, attempt: int) -> dict[str, s
 
 
 def land(
-    state: StateDir, view: TaskView, envelope: Envelope, on_merging: Callable[[Next], None], ending: Event
+    state: StateDir,
+    view: TaskView,
+    envelope: Envelope,
+    enclosure: Enclosure,
+    on_merging: Callable[[Next], None],
+    ending: Event,
 ) -> Next:
     """Verifies what the worker left and lands it; `on_merging` hears when the checks have passed.
 
@@ -217,10 +233,12 @@ def land(
         folder=attempt.root,
         turn=verify.Turn(state, locks.Who(view.id, number, "its checks"), envelope.lock_seconds),
         start=view.status.start,
+        enclosing=functools.partial(enclosure.checking, task=view.id),
     )
     if not change.worktree.exists():  # an earlier life removed it, or a person did: the branch has the work
         worktrees.prepare(state.repository, change.worktree, view.id, number, view.task.base, envelope.sparse)
     worktrees.claim(state.repository, change.worktree)
+    _collect(state, view, number, envelope.sparse)
 
     def passed_checks(checked: merge_queue.Checked) -> None:
         on_merging(Next("merging", frozenset({"verifying"}), checks=checked.checks, metric=checked.metric))
@@ -255,6 +273,15 @@ def clear_checks(state: StateDir, views: Iterable[TaskView]) -> None:
             _clear(state, view.id, view.status.attempt)
 
 
+def _collect(state: StateDir, view: TaskView, number: int, sparse: Sequence[str] = ()) -> None:
+    """Takes what the worker of an attempt that has ended committed in its sandbox into the repository."""
+    clone, worktree = Clone(state.clones / view.id), state.worktree(view.id)
+    if clone.git.exists() and not worktree.exists() and view.task is not None:
+        worktrees.prepare(state.repository, worktree, view.id, number, view.task.base, sparse)
+    if trouble := clones.collect(worktree, clone, view.id, number):
+        note(state, state.task(view.id).attempt(number), "not_collected", why=trouble)
+
+
 def _nothing(view: TaskView) -> Next:
     number = view.status.attempt if view.status else 0
     if view.result and view.result.outcome == "success" and view.result.attempt in (number, 0):
@@ -272,8 +299,11 @@ def put_away(state: StateDir, view: TaskView) -> Left | None:
     base = view.task.base if view.task else ""
     message = f"{view.title}\n\nKept as the worker left it.\n\nOpsroom-Task: {view.id}"
     try:
+        _collect(state, view, number)
         landed = merge_queue.landed_from(state.task(view.id).attempt(number).root) if view.state == "merged" else ""
         worktrees.put_away(state.repository, state.worktree(view.id), view.id, number, base, message, landed)
+        clones.forget(Clone(state.clones / view.id))
+        trees.remove(state.homes / view.id)
     except (CannotWrite, GitLocked) as error:
         return Left(str(error), again=True)
     except (OpsroomError, OSError) as error:

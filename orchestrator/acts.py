@@ -11,7 +11,7 @@ from orchestrator.acting import Left, Next, later
 from orchestrator.campaign_runs import Begun
 from orchestrator.git import GitLocked
 from orchestrator.verify import Interrupted
-from state.errors import CannotWrite, LockHeld, OpsroomError
+from state.errors import CannotWrite, OpsroomError, Unavailable
 from state.model import CHECKING, LIVE
 
 __all__ = ["Acts", "After", "Done", "Heard"]
@@ -74,7 +74,7 @@ class Acts:
             return act()
         except Interrupted:
             return None
-        except (CannotWrite, GitLocked, LockHeld) as error:
+        except (CannotWrite, GitLocked, Unavailable) as error:
             if key.startswith("campaign/"):
                 return Begun(0, error=str(error), again=True)
             return later("", LIVE | CHECKING, str(error))

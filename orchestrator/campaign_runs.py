@@ -12,6 +12,7 @@ import msgspec
 from orchestrator import attempts, campaigns, tasks, verify, worktrees
 from orchestrator.acting import Envelope
 from orchestrator.config import Config
+from orchestrator.enclosure import Enclosing, unenclosed
 from orchestrator.events import Events
 from orchestrator.git import Git, GitError, GitLocked
 from state import files, locks
@@ -39,10 +40,11 @@ class Begun:
 class CampaignRuns:
     """The campaigns of one state directory. Each method but `begin` belongs to the loop's own thread."""
 
-    def __init__(self, state: StateDir, config: Config, events: Events) -> None:
+    def __init__(self, state: StateDir, config: Config, events: Events, enclosing: Enclosing = unenclosed) -> None:
         self._state = state
         self._config = config
         self._events = events
+        self._enclosing = enclosing
         self._sparse = tuple(config.worktrees.sparse)
 
     def envelope(self, fleet: Fleet, view: TaskView) -> Envelope:
@@ -72,7 +74,7 @@ class CampaignRuns:
     def begin(self, view: CampaignView, run: int, ending: Event) -> Begun:
         """Makes the campaign's branch, if it has none, and measures it in a worktree that is removed again.
 
-        Raises `Interrupted` soon after `ending` is set, `CannotWrite`, `GitLocked` and `LockHeld`.
+        Raises `Interrupted` soon after `ending` is set, `CannotWrite`, `GitLocked` and `Unavailable`.
         """
         envelope = view.envelope
         if envelope is None:
@@ -106,8 +108,8 @@ class CampaignRuns:
         who = locks.Who(what=f"metric of {view.name}")
         turn = verify.Turn(self._state, who, self._config.checks.lock_seconds)
         there = worktrees.scratch(self._state.repository, worktree, branch, self._sparse)
-        with there, verify.building(turn, ending) as given:
-            return verify.measure(metric, worktree, environment | given, self._metric_log(view.name), ending)
+        with there, verify.building(turn, ending) as given, self._enclosing(worktree) as enclose:
+            return verify.measure(metric, worktree, environment | given, self._metric_log(view.name), ending, enclose)
 
     def _metric_log(self, campaign: str) -> Path:
         return self._state.campaign(campaign).root / "metric.log"

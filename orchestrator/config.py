@@ -19,6 +19,12 @@ LOCK_SECONDS = 3600.0
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=30 * 86_400)]
 
 
+OfHome = Annotated[str, msgspec.Meta(pattern=r"\A(~/|/)(?!.*(\A|/)\.\.(/|\Z))[^\0\n]+\Z")]
+"""A path that begins with `~/` or `/`."""
+Named = Annotated[str, msgspec.Meta(pattern=r"\A(?!/+\Z)(?!~/*\Z)(?!.*(\A|/)\.\.(/|\Z))[^\0\n]+\Z")]
+"""The same, or one below the repository; no whole home, and not everything."""
+
+
 class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`[orchestrator]`: how much at once, how long, onto which branch."""
 
@@ -56,6 +62,10 @@ class Agent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
     """What one attempt may use, as far as it is told; 0 sets no limit."""
     dollars: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    credentials: list[OfHome] | None = None
+    """Instead of those of `[sandbox]`."""
+    network: bool | None = None
+    """The same."""
 
 
 class Limit(Budget, forbid_unknown_fields=True):
@@ -91,6 +101,23 @@ class Worktrees(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Folders to check out, with the files above them, as `git sparse-checkout set --cone` has it; all if empty."""
 
 
+class Sandbox(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[sandbox]`: what workers and checks run in, and what they may see and write besides their worktree."""
+
+    kind: Literal["auto", "bubblewrap", "none"] = "auto"
+    """`auto` runs them without one where bubblewrap does not work, and says so; `bubblewrap` does not start then."""
+    network: bool = True
+    credentials: list[OfHome] = []
+    """Files and folders of the person's home that are there in the worker's, read-only."""
+    readable: list[Named] = []
+    """What is hidden otherwise, as it is, read-only."""
+    writable: list[Named] = []
+    keep: list[Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z")]] = []
+    """Names of variables of the environment besides those that are always kept."""
+    checks: bool = True
+    """Whether checks and metrics run in it, too: they run what the worker wrote."""
+
+
 class Config(Record):
     """The whole file."""
 
@@ -99,6 +126,7 @@ class Config(Record):
     checks: Checks = msgspec.field(default_factory=Checks)
     budgets: Budgets = msgspec.field(default_factory=Budgets)
     worktrees: Worktrees = msgspec.field(default_factory=Worktrees)
+    sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
 
 
 def load(folder: Path) -> Config:
@@ -111,7 +139,7 @@ def load(folder: Path) -> Config:
     if config.extra:
         key = next(iter(config.extra))
         fault = Fault(FILE, _line_of(text, key), f"unknown key {key!r}")
-        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets, worktrees")
+        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets, worktrees, sandbox")
     for name, agent in config.agents.items():
         if not agent.command or not agent.command[0]:
             raise BadFile(Fault(FILE, _line_of(text, "agents", name), f"agents.{name}: command is empty"))

@@ -185,6 +185,13 @@ class Git:
         if self.ask("diff-index", "--cached", "--quiet", "--ignore-submodules=dirty", "HEAD") is None:
             self.run("commit", "--quiet", "--no-verify", "--file=-", text=message)
 
+    def settings(self) -> list[git_settings.Setting]:
+        """All that git is configured to do here; later ones count. Raises `GitError`."""
+        found = git_settings.listed(self.folder, _environment())
+        if found is None:
+            raise GitError(f"git config in {self.folder}: the configuration cannot be read")
+        return found
+
     def trust(self, root: Path, record: Path) -> None:
         """Trusts the repository's configuration as far as `record` says; see `git_settings.trust`."""
         git_settings.trust(self.folder, root, record, _environment())

@@ -22,9 +22,10 @@ from typing import NamedTuple
 
 from state import files
 from state.errors import BadFile
-from state.record import Record, decode, encode
+from state.record import Record, Time, decode, encode
+from state.times import utc_now
 
-__all__ = ["Setting", "Trust", "harmless", "listed", "overrides", "trust"]
+__all__ = ["Setting", "Trust", "harmless", "listed", "overrides", "trust", "written"]
 
 OWN = frozenset({"local", "worktree"})
 """Scopes of the repository itself."""
@@ -44,6 +45,8 @@ class Setting(NamedTuple):
 class Trust(Record):
     """`orchestrator/git.toml`: what of the repository's configuration names programs and is trusted."""
 
+    since: Time
+    """When an orchestrator first looked."""
     trusted: dict[str, list[str]] = {}
     """For each key the SHA-256 of its values."""
 
@@ -122,6 +125,22 @@ class _Places(NamedTuple):
     files: tuple[Path, ...]
 
 
+def written(found: Iterable[tuple[str, str | None]]) -> str:
+    """Keys and values as a configuration file has them."""
+    lines = []
+    for key, value in found:
+        section, _, rest = key.partition(".")
+        subsection, _, name = rest.rpartition(".")
+        head = f"[{section} {_quoted(subsection)}]" if subsection else f"[{section}]"
+        lines.append(f"{head}\n\t{name}\n" if value is None else f"{head}\n\t{name} = {_quoted(value)}\n")
+    return "".join(lines)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{escaped}"'
+
+
 # ── what is trusted ─────────────────────────────────────────────────────────────────────────────────────────────
 
 _TRUSTED: dict[Path, frozenset[tuple[str, str]]] = {}
@@ -144,7 +163,7 @@ def trust(repository: Path, root: Path, record: Path, environment: Mapping[str, 
     except BadFile as error:
         if not files.is_missing(error):
             raise
-        found = Trust(trusted={})
+        found = Trust(since=utc_now(), trusted={})
         for key, digest in _naming_programs(listed(repository, environment) or []):
             found.trusted.setdefault(key, []).append(digest)
         files.replace(root, record, encode(found))

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from orchestrator import acting, attempts, campaigns, leftovers, schedule, tasks, worktrees
+from orchestrator import acting, attempts, campaigns, enclosure, leftovers, schedule, tasks, worktrees
 from orchestrator.acting import Left, Next
 from orchestrator.acts import Acts, Done, Heard
 from orchestrator.campaign_runs import Begun, CampaignRuns
@@ -55,6 +55,8 @@ MOMENT = 0.5
 """Seconds after which news that still come in wait for the next turn."""
 PORTION = 2000
 """Changed paths that are taken in at a time."""
+TRUST = "git's configuration"
+"""What the trouble is called that what is trusted of it can't be read or written."""
 MISSING = Agent(command=["false"])
 """Stands for the limits of an agent that is not configured any more."""
 
@@ -79,7 +81,8 @@ class Orchestrator:
         self._clock = clock
         self._reader = FleetReader(state)
         self._events = Events(state, clock)
-        self._campaigns = CampaignRuns(state, config, self._events)
+        self._enclosure = enclosure.choose(state, config)
+        self._campaigns = CampaignRuns(state, config, self._events, self._enclosure.checking)
         self._heard: Heard = queue.SimpleQueue()
         self._acts = Acts(self._heard, config.orchestrator.max_workers + LANDINGS)
         self._inbox = Inbox(state, config, self._events, self._acts.busy)
@@ -113,7 +116,15 @@ class Orchestrator:
         """
         self.state.create()
         limits, budget = self.config.orchestrator, self.config.budgets.fleet
-        with Holding(self.state, max_workers=limits.max_workers, budget=budget) as lease:
+        ours = Holding(
+            self.state,
+            max_workers=limits.max_workers,
+            budget=budget,
+            sandbox=self._enclosure.kind,
+            sandbox_why=self._enclosure.why,
+        )
+        with ours as lease:
+            self._trust()
             watcher = Watcher(self.state)
             listening = threading.Thread(target=self._listen, args=(watcher,), name="watch", daemon=True)
             self._events.tell("up", pid=lease.lease.pid, host=lease.lease.host)
@@ -153,6 +164,10 @@ class Orchestrator:
         with self._troubles.trying("worktrees"):
             for told in worktrees.mend(self.state.repository, self.state.worktrees):
                 self._events.tell("worktree", why=told)
+
+    def _trust(self) -> None:
+        with self._troubles.trying(TRUST):
+            Git(self.state.repository).trust(self.state.root, self.state.git_trust)
 
     def _drain(self, lease: Holding) -> None:
         """Waits for what threads are doing, so that what comes of it is written; not for long."""
@@ -245,6 +260,8 @@ class Orchestrator:
     def _turn(self) -> bool:
         """Does what there is to do now; whether nothing is left that will go on without a person."""
         attempts.reap()
+        if TRUST in self._troubles:
+            self._trust()
         self._events.flush()
         for task in self._living.tasks:
             view = self._reader.fleet.tasks.get(task)
@@ -450,12 +467,12 @@ class Orchestrator:
         ready = self._reader.fleet.tasks[view.id]
         envelope = self._campaigns.envelope(self._reader.fleet, ready)
         self._left.pop(view.id, None)
-        self._acts.submit(view.id, lambda: acting.launch(self.state, ready, agent, envelope, earlier))
+        self._acts.submit(view.id, lambda: acting.launch(self.state, ready, agent, envelope, self._enclosure, earlier))
 
     def _land(self, view: TaskView) -> None:
         envelope = self._campaigns.envelope(self._reader.fleet, view)
-        news = functools.partial(self._acts.news, view.id)
-        self._acts.submit(view.id, lambda: acting.land(self.state, view, envelope, news, self._acts.ending))
+        news, ending = functools.partial(self._acts.news, view.id), self._acts.ending
+        self._acts.submit(view.id, lambda: acting.land(self.state, view, envelope, self._enclosure, news, ending))
 
     def _plan(self, name: str, now: datetime) -> int:
         """Does what the campaign `name` asks for, one decision at a time, each on what the last one left."""

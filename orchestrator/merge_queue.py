@@ -11,9 +11,10 @@ from threading import Event
 from typing import NamedTuple
 
 from orchestrator import verify, worktrees
+from orchestrator.enclosure import Enclosing, unenclosed
 from orchestrator.git import Git, GitError, GitLocked
 from state import files
-from state.errors import BadFile, CannotWrite, LockHeld, OpsroomError, Refused
+from state.errors import BadFile, CannotWrite, OpsroomError, Refused, Unavailable
 from state.model import Check, Metric, Record, decode, encode
 
 __all__ = ["Change", "Checked", "Landing", "land", "landed_from"]
@@ -37,6 +38,8 @@ class Change(NamedTuple):
     turn: verify.Turn
     start: str = ""
     """The commit of the base that the worker began at, where it is known."""
+    enclosing: Enclosing = unenclosed
+    """What checks run in."""
 
 
 class Checked(Record):
@@ -77,13 +80,13 @@ class Landing(NamedTuple):
 def land(change: Change, merging: Callable[[Checked], None], ending: Event) -> Landing:
     """Takes `change` onto its base. `merging` is called once the checks have passed.
 
-    Raises `CannotWrite` and `GitLocked`, `LockHeld` when its turn to be checked did not come, and `Interrupted` soon
+    Raises `CannotWrite` and `GitLocked`, `Unavailable` when its turn to be checked did not come, and `Interrupted` soon
     after `ending` is set: landing again is safe after any of them.
     """
     try:
         with worktrees.alone(change.folder / "landing.lock") as lock:
             return _land(change, Git(change.worktree, lock, linked=True), merging, ending)
-    except (CannotWrite, GitLocked, LockHeld):
+    except (CannotWrite, GitLocked, Unavailable):
         raise
     except Refused as error:
         return Landing("failed", str(error))
@@ -172,11 +175,12 @@ def _verify(
 ) -> tuple[tuple[verify.CheckResult, ...], str, str]:
     """The results of the checks, why the change may not land or '', and the metric or ''."""
     logs = change.folder / "checks"
-    results = tuple(verify.run_checks(change.checks, change.worktree, logs, environment, ending))
-    failed = verify.first_failure(results)
-    if failed or change.metric is None:
-        return results, failed, ""
-    metric = verify.measure(change.metric, change.worktree, environment, logs / "metric.log", ending)
+    with change.enclosing(change.worktree) as enclose:
+        results = tuple(verify.run_checks(change.checks, change.worktree, logs, environment, ending, enclose))
+        failed = verify.first_failure(results)
+        if failed or change.metric is None:
+            return results, failed, ""
+        metric = verify.measure(change.metric, change.worktree, environment, logs / "metric.log", ending, enclose)
     return results, "" if metric else f"metric {change.metric.name} gave no number", metric
 
 

@@ -12,11 +12,14 @@ It lives in a session of its own and needs nobody: the orchestrator may die and 
 - An attempt that prints more than its limit is ended; so is one whose lock is gone, for nobody could find it.
 - DIR/exit.toml is written last, whole: the status, why it ended, what it used.
 
-What the worker leaves behind is re-parented to this process (a child subreaper) and ended with it.
+What the worker leaves behind is re-parented to this process (a child subreaper) and ended with it. Of a sandboxed
+attempt the child is bubblewrap, which dies by a TERM at once and takes the sandbox with it. So what asks the worker to
+end goes to the worker's own process group inside, and bubblewrap says on STATUS_FD which that is.
 """
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import signal
@@ -24,6 +27,7 @@ import socket
 import sys
 import time
 import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -31,6 +35,9 @@ SWEEPS = 50
 """How often what was left behind is signalled, a tenth of a second apart, before it is given up."""
 WRITE_SECONDS = 7 * 86_400.0
 """For how long the exit record is tried to be written: a disk that is full may have room again."""
+STATUS_FD = 3
+"""On which bubblewrap says, as JSON, which process is the first inside and how the program ended."""
+LAST_SIGNAL = 64
 POLL = 1.0
 """Seconds between two looks at DIR/cancel; a signal is noticed at once."""
 
@@ -82,6 +89,13 @@ def free_kib(*folders: str) -> int | None:
     return min(found, default=None)
 
 
+def number_after(key: bytes, text: bytes) -> int | None:
+    """The number that follows `key` in some lines of JSON; None where there is none, or not yet its whole line."""
+    rest, complete, _ = text.partition(b'"%s":' % key)[2].partition(b"\n")
+    digits = rest.split(b",")[0].strip(b" }")
+    return int(digits) if complete and digits.isdigit() else None
+
+
 def now() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
@@ -110,7 +124,14 @@ class Supervisor:
         self.kill_at: float | None = None
         self.reason = ""
         self.status: int | None = None
-        self.usage: resource.struct_rusage | None = None
+        self.sandbox: str = launch.get("sandbox", "")
+        self.boxed = self.sandbox == "bubblewrap"
+        self.kept: list[str] = launch.get("kept", [])
+        self.listening = -1
+        self.told = b""
+        """What bubblewrap has said."""
+        self.asking = False
+        """Whether the worker is to be asked to end as soon as it has begun."""
         self.unwritten: dict[str, str | int | float | datetime | None] = {}
         """What is to stand in DIR/run.toml, until it does."""
 
@@ -132,18 +153,22 @@ class Supervisor:
             "host": socket.gethostname(),
             "started": self.started,
             "child": self.pid,
+            "sandbox": self.sandbox or None,
         }
         self._name_processes()
         self._reap()
         while self.status is None:
             self._watch()
         leaked = self._sweep()
-        use = self.usage or resource.getrusage(resource.RUSAGE_CHILDREN)
+        use = resource.getrusage(resource.RUSAGE_CHILDREN)
+        status = os.waitstatus_to_exitcode(self.status)
+        if self.boxed and not error:
+            status, error = self._inside(status)
         record: dict[str, str | int | float | datetime | None] = {
             "reason": "exec_failed" if error else self.reason or "exited",
             "started": self.started,
             "ended": now(),
-            "status": os.waitstatus_to_exitcode(self.status),
+            "status": status,
             "error": error or None,
             "why": self.why or None,
             "seconds": round(time.monotonic() - self.begun, 3),
@@ -174,6 +199,11 @@ class Supervisor:
         out, err = os.open("stdout.log", flags, 0o600), os.open("stderr.log", flags, 0o600)
         prompt = os.open("prompt.md", os.O_RDONLY | os.O_CLOEXEC)
         reading, writing = os.pipe2(os.O_CLOEXEC)
+        self.listening, telling = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        writing, telling = (self._moved(descriptor) for descriptor in (writing, telling))
+        environment: Mapping[str, str] = os.environ
+        if self.boxed:  # no more than what was chosen
+            environment = {name: os.environ[name] for name in self.kept if name in os.environ}
         me = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
@@ -187,13 +217,15 @@ class Supervisor:
                 for number in signal.valid_signals():  # what is ignored stays so across exec: Python does SIGPIPE
                     if signal.getsignal(number) is signal.SIG_IGN:
                         signal.signal(number, signal.SIG_DFL)
+                if self.boxed:
+                    os.dup2(telling, STATUS_FD)
                 signal.pthread_sigmask(signal.SIG_SETMASK, set())
                 os.chdir(self.cwd)
-                os.execvpe(self.argv[0], self.argv, os.environ | self.environment)  # noqa: S606 - no shell is wanted
+                os.execvpe(self.argv[0], self.argv, {**environment, **self.environment})  # noqa: S606 - no shell is wanted
             except BaseException as error:  # noqa: BLE001 - a forked child reports everything and never returns
                 os.write(writing, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
                 os._exit(127)
-        for descriptor in (writing, out, err, prompt):
+        for descriptor in (writing, telling, out, err, prompt):
             os.close(descriptor)
         said = b""
         while chunk := os.read(reading, 4096):
@@ -201,10 +233,18 @@ class Supervisor:
         os.close(reading)
         return said.decode("utf-8", "replace")
 
+    def _moved(self, descriptor: int) -> int:
+        """`descriptor` under a number that is none of those that the worker begins with."""
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, STATUS_FD + 1)
+        os.close(descriptor)
+        return moved
+
     def _watch(self) -> None:
         """Waits for something to happen, at most a second, and acts on it."""
         moment = time.monotonic()
         self._name_processes()
+        if self.asking:
+            self._signal(signal.SIGTERM)
         if not self.reason:
             if moment >= self.deadline:
                 self._end("timeout")
@@ -218,7 +258,7 @@ class Supervisor:
                 self._end("lost")
         elif self.kill_at is not None and (moment >= self.kill_at or self._pours()):
             self._signal(signal.SIGKILL)
-        wake = self.deadline if not self.reason else (self.kill_at or moment)
+        wake = self.deadline if not self.reason else (self.kill_at or moment) if not self.asking else moment
         waited = signal.sigtimedwait(self.signals, min(POLL, max(0.02, wake - moment)))
         if waited and waited.si_signo != signal.SIGCHLD:
             if not self.reason:
@@ -284,19 +324,47 @@ class Supervisor:
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(OSError):
-            os.killpg(self.pid, number)
+            if self.boxed and number != signal.SIGKILL:
+                first = number_after(b"child-pid", self._hear())
+                self.asking = not (first and children(first))  # the first one inside is deaf until it has a child
+                if first and not self.asking:
+                    os.killpg(first, number)
+            else:
+                os.killpg(self.pid, number)
+
+    def _hear(self) -> bytes:
+        """All that bubblewrap has said."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self.listening, 4096):
+                self.told += chunk
+        return self.told
+
+    def _inside(self, status: int) -> tuple[int, str]:
+        """How the worker ended where bubblewrap ended with `status`, and why it was not executed, or ''."""
+        code = number_after(b"exit-code", self._hear())
+        if code is None:  # bubblewrap ended by a signal, or could not execute anything inside
+            return status, "" if status < 0 or self.reason else self._said_last() or f"bubblewrap exited with {status}"
+        return 128 - code if 128 < code <= 128 + LAST_SIGNAL else code, ""
+
+    def _said_last(self) -> str:
+        """The last line that bubblewrap itself left in the worker's standard error."""
+        with contextlib.suppress(OSError), open("stderr.log", "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+            return next((line for line in reversed(lines) if line.startswith("bwrap: ")), "")
+        return ""
 
     def _reap(self) -> bool:
         """Takes the statuses of what ended; whether any child is left."""
         while True:
             try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return False
             if pid == 0:
                 return True
             if pid == self.pid:
-                self.status, self.usage = status, usage
+                self.status = status
 
     def _sweep(self) -> int:
         """Ends what outlived the worker; returns how many processes that were."""
@@ -305,8 +373,9 @@ class Supervisor:
             if not self._reap():
                 break
             left = children(os.getpid())
-            seen.update(left)
-            number = signal.SIGTERM if turn < 5 else signal.SIGKILL
+            if not self.boxed:  # else it is the sandbox, which ends as a whole
+                seen.update(left)
+            number = signal.SIGTERM if turn < 5 and not self.boxed else signal.SIGKILL
             # not the worker's process group: once the worker was waited for, its number may come to be anybody's
             for pid in left:
                 with contextlib.suppress(OSError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import BinaryIO, NamedTuple
 
+from orchestrator.enclosure import Enclose, Enclosed
 from state import locks
 from state.errors import CannotWrite
 from state.layout import StateDir
@@ -81,16 +82,21 @@ def building(turn: Turn, ending: Event) -> Iterator[dict[str, str]]:
 
 
 def run_checks(
-    checks: list[Check], worktree: Path, logs: Path, environment: dict[str, str], ending: Event
+    checks: list[Check],
+    worktree: Path,
+    logs: Path,
+    environment: dict[str, str],
+    ending: Event,
+    enclose: Enclose = Enclosed,
 ) -> list[CheckResult]:
     """Runs `checks` in order until one fails; the whole output of each goes to `<logs>/<n>-<name>.log`.
 
-    Raises `Interrupted` soon after `ending` is set, and `CannotWrite`.
+    Raises `Interrupted` soon after `ending` is set, `CannotWrite`, and what `enclose` raises.
     """
     results: list[CheckResult] = []
     for number, check in enumerate(checks, 1):
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", check.name)[:60] or "check"
-        results.append(_run(check, worktree, logs / f"{number}-{name}.log", environment, ending))
+        results.append(_run(check, worktree, logs / f"{number}-{name}.log", environment, ending, enclose))
         if not results[-1].passed:
             break
     return results
@@ -106,13 +112,20 @@ def first_failure(results: Sequence[CheckResult]) -> str:
     return ""
 
 
-def measure(metric: Metric, worktree: Path, environment: dict[str, str], log: Path, ending: Event) -> str:
+def measure(
+    metric: Metric,
+    worktree: Path,
+    environment: dict[str, str],
+    log: Path,
+    ending: Event,
+    enclose: Enclose = Enclosed,
+) -> str:
     """The last number that the metric's command prints, as it stands there; '' if it prints none or fails.
 
     Raises as `run_checks` does.
     """
     check = Check(name=metric.name, command=metric.command, seconds=metric.seconds)
-    result = _run(check, worktree, log, environment, ending)
+    result = _run(check, worktree, log, environment, ending, enclose)
     numbers = _NUMBER.findall(tail_of(log)) if result.passed else []
     return numbers[-1].decode() if numbers else ""
 
@@ -127,14 +140,17 @@ def tail_of(log: Path) -> bytes:
         return b""
 
 
-def _run(check: Check, worktree: Path, log: Path, environment: dict[str, str], ending: Event) -> CheckResult:
+def _run(
+    check: Check, worktree: Path, log: Path, environment: dict[str, str], ending: Event, enclose: Enclose
+) -> CheckResult:
     begin = time.monotonic()
+    enclosed = enclose(check.command, environment | {"PYTHONDONTWRITEBYTECODE": "1"})
     with _opened(log) as out:
         try:
             process = subprocess.Popen(
-                check.command,
+                enclosed.argv,
                 cwd=worktree,
-                env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+                env=enclosed.whole(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -27,7 +27,9 @@ __all__ = [
 FORMAT_VERSION = 1
 DIRECTORY = ".opsroom"
 WATCHED = ("inbox", "orchestrator", "tasks", "campaigns", "lessons", "locks", "pulls")
-"""The folders whose changes readers follow. `worktrees` and `archive` are large and say nothing of their own."""
+"""The folders whose changes readers follow."""
+UNWATCHED = ("worktrees", "homes", "clones", "archive")
+"""The folders that are large and say nothing of their own."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -154,12 +156,15 @@ class StateDir(_Folder):
     machine = property(lambda self: self.root / "orchestrator" / "machine.toml")
     holds = property(lambda self: self.root / "orchestrator" / "holds.toml")
     events = property(lambda self: self.root / "orchestrator" / "events.jsonl")
+    git_trust = property(lambda self: self.root / "orchestrator" / "git.toml")
     log = property(lambda self: self.root / "orchestrator" / "up.log")
     journal = property(lambda self: self.root / "journal.jsonl")
     tasks = property(lambda self: self.root / "tasks")
     campaigns = property(lambda self: self.root / "campaigns")
     locks = property(lambda self: self.root / "locks")
     worktrees = property(lambda self: self.root / "worktrees")
+    homes = property(lambda self: self.root / "homes")
+    clones = property(lambda self: self.root / "clones")
 
     @property
     def repository(self) -> Path:
@@ -194,7 +199,7 @@ class StateDir(_Folder):
         for folder in (
             self.root,
             self.inbox_done,
-            *(self.root / name for name in (*WATCHED, "worktrees", "archive")),
+            *(self.root / name for name in (*WATCHED, *UNWATCHED)),
         ):
             files.make_folder(self.root, folder)
         for path, text in (

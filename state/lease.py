@@ -47,7 +47,14 @@ class Holding:
     """
 
     def __init__(
-        self, state: StateDir, *, max_workers: int = 0, every: float = 5.0, budget: Budget | None = None
+        self,
+        state: StateDir,
+        *,
+        max_workers: int = 0,
+        every: float = 5.0,
+        budget: Budget | None = None,
+        sandbox: str = "",
+        sandbox_why: str = "",
     ) -> None:
         from filelock import FileLock
 
@@ -63,6 +70,8 @@ class Holding:
             every=every,
             max_workers=max_workers,
             budget=budget or Budget(),
+            sandbox=sandbox,
+            sandbox_why=sandbox_why,
         )
 
     def __enter__(self) -> Self:

@@ -133,6 +133,8 @@ class Launch(Record):
     """Bytes that the attempt may print; what prints more is ended. 0 sets no limit."""
     sandbox: str = ""
     """What the attempt runs in: `bubblewrap`, `none`."""
+    kept: list[str] = []
+    """With `bubblewrap`: names of the variables that the attempt takes over from the orchestrator's environment."""
 
 
 class Attempt(Record):

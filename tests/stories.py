@@ -49,6 +49,7 @@ class Story:
         self.repository.mkdir(parents=True)
         self.state = StateDir(self.repository / ".opsroom")
         self._agents: list[str] = []
+        self._sandbox = ["[sandbox]", 'kind = "none"']
         self._started: list[subprocess.Popen[str]] = []
         self._numbers = itertools.count(1)
         self.git("init", "--quiet", "--initial-branch=main")
@@ -81,8 +82,14 @@ class Story:
         self._write_configuration()
 
     def _write_configuration(self) -> None:
-        text = "\n".join([*self._head, *self._agents])
+        text = "\n".join([*self._head, *self._sandbox, *self._agents])
         (self.repository / "opsroom.toml").write_text(text)
+
+    def sandbox(self, kind: str = "bubblewrap", **settings: object) -> None:
+        """Has workers and checks run in a sandbox; without this they run in none, for most stories are not about it."""
+        chosen = {"kind": kind} | settings
+        self._sandbox = ["[sandbox]", *(f"{key} = {json.dumps(value)}" for key, value in chosen.items())]
+        self._write_configuration()
 
     def campaign(self, name: str, items: list[str], agent: str = "worker", envelope: str = "", text: str = "") -> None:
         """Writes a campaign; `envelope` is TOML besides its agent, `text` its campaign.md instead of one by `items`."""

@@ -235,7 +235,7 @@ def test_an_attempt_for_which_there_was_no_room_is_begun_again_under_its_number(
     running = Orchestrator(story)
     task = story.spawn()
     with disk.full():
-        story.wait(lambda: "no space left" in story.waiting_on(task) or story.task(task).state == "queued", "no room")
+        running.says("no space left on device")
     story.wait_for_state(task, "merged")
     assert story.task(task).attempts == (1,)
     assert running.end() == 0

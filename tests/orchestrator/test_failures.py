@@ -1,5 +1,7 @@
 """Workers that crash, hang, or can't be started, and what the person then finds."""
 
+import pytest
+
 from tests.stories import Story, gone
 
 
@@ -63,8 +65,26 @@ def test_time_runs_out(story: Story) -> None:
     assert gone(story.processes(task).child)
 
 
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("/no/such/program", "there is no program /no/such/program"),
+        ("no-such-program", "there is no program 'no-such-program' on PATH"),
+        ("./notes.txt", "notes.txt cannot be executed"),
+    ],
+)
+def test_an_agent_that_is_not_there_fails_before_anything_is_started(story: Story, program: str, why: str) -> None:
+    story.agent("true", command=[program])
+    task = story.spawn()
+    story.up_once()
+    assert (story.task(task).state, story.task(task).attempts) == ("failed", ())
+    assert story.why(task).startswith("cannot start the agent: ")
+    assert why in story.why(task)
+
+
 def test_an_agent_that_cannot_be_started_fails_at_once(story: Story) -> None:
-    story.agent("true", command=["/no/such/program"])
+    story.agent("true")
+    (story.folder / "agents" / "worker").write_text("#!/no/such/interpreter\n")
     task = story.spawn()
     story.up_once()
     assert story.task(task).attempts == (1,)

@@ -267,7 +267,9 @@ def test_what_stood_there_first_runs_in_every_later_life_and_nothing_else(tmp_pa
         story.git("config", "filter.loud.clean", "tr a-z A-Z")
         told = kept_by(story, record, "0001")
         assert told == "MINE"
-        assert re.fullmatch(r'\[trusted\]\n"filter.loud.clean" = \[\n    "[0-9a-f]{64}",\n\]\n', record.read_text())
+        assert re.fullmatch(
+            r'since = [^\n]+\n\n\[trusted\]\n"filter.loud.clean" = \[\n    "[0-9a-f]{64}",\n\]\n', record.read_text()
+        )
         story.git("config", "filter.loud.clean", "tr a-z 0-9")
         assert kept_by(story, record, "0002") == "mine"
         record.unlink()
