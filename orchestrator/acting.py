@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from orchestrator import attempts, clones, merge_queue, prompts, tasks, trees, verify, worktrees
@@ -212,11 +211,11 @@ def land(
     envelope: Envelope,
     enclosure: Enclosure,
     on_merging: Callable[[Next], None],
-    ending: Event,
+    ending: verify.Ending,
 ) -> Next:
     """Verifies what the worker left and lands it; `on_merging` hears when the checks have passed.
 
-    Raises `Interrupted` soon after `ending` is set, and what else `merge_queue.land` raises.
+    Raises `Interrupted` soon after the end was said to be near, and what else `merge_queue.land` raises.
     """
     assert view.task is not None and view.status is not None  # noqa: S101 - only readable tasks are landed
     number = view.status.attempt

@@ -3,14 +3,13 @@
 import queue
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from orchestrator.acting import Left, Next, later
 from orchestrator.campaign_runs import Begun
 from orchestrator.git import GitLocked
-from orchestrator.verify import Interrupted
+from orchestrator.verify import Ending, Interrupted
 from state.errors import CannotWrite, OpsroomError, Unavailable
 from state.model import CHECKING, LIVE
 
@@ -41,8 +40,7 @@ class Acts:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="act")
         self.busy: set[str] = set()
         """Tasks, and campaigns as `campaign/<name>`, that a thread is acting on."""
-        self.ending = Event()
-        """Once it is set no check is waited for any more; what was cut off is done again by the next orchestrator."""
+        self.ending = Ending()
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +48,8 @@ class Acts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.ending.set()
+        self.ending.soon.set()
+        self.ending.now.set()
         self._pool.shutdown(cancel_futures=True)
 
     def submit(self, key: str, act: Callable[[], After]) -> None:
@@ -68,7 +67,7 @@ class Acts:
             self.busy.discard(done.key)
 
     def _outcome(self, key: str, act: Callable[[], After]) -> After:
-        if self.ending.is_set():
+        if self.ending.soon.is_set():
             return None
         try:
             return act()
@@ -76,7 +75,7 @@ class Acts:
             return None
         except (CannotWrite, GitLocked, Unavailable) as error:
             if key.startswith("campaign/"):
-                return Begun(0, error=str(error), again=True)
+                return Begun(0, again=error)
             return later("", LIVE | CHECKING, str(error))
         except Exception as error:  # noqa: BLE001 - a thread's last words; the task says them, none is lost
             why = str(error) if isinstance(error, OpsroomError) else f"{type(error).__name__}: {error}"

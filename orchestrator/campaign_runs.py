@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from orchestrator.events import Events
 from orchestrator.git import Git, GitError, GitLocked
 from state import files, locks
 from state.campaign_file import BLOCKING, CampaignFile
-from state.errors import BadFile
+from state.errors import BadFile, OpsroomError
 from state.layout import StateDir
 from state.model import Run, Task, decode, encode
 from state.views import CampaignView, Fleet, TaskView
@@ -33,8 +32,8 @@ class Begun:
     branch: str = ""
     metric: str = ""
     error: str = ""
-    again: bool = False
-    """With `error`: it is nobody's fault and is tried again soon."""
+    again: OpsroomError | None = None
+    """Why it could not be done now, through nobody's fault; it is tried again soon."""
 
 
 class CampaignRuns:
@@ -71,10 +70,10 @@ class CampaignRuns:
         except BadFile as error:
             return f"({error.fault})" if files.exists(path) else ""
 
-    def begin(self, view: CampaignView, run: int, ending: Event) -> Begun:
+    def begin(self, view: CampaignView, run: int, ending: verify.Ending) -> Begun:
         """Makes the campaign's branch, if it has none, and measures it in a worktree that is removed again.
 
-        Raises `Interrupted` soon after `ending` is set, `CannotWrite`, `GitLocked` and `Unavailable`.
+        Raises `Interrupted` soon after the end was said to be near, `CannotWrite`, `GitLocked` and `Unavailable`.
         """
         envelope = view.envelope
         if envelope is None:
@@ -97,7 +96,7 @@ class CampaignRuns:
             return Begun(run, error=f"metric {envelope.metric.name} gave no number: {said[:200]}")
         return Begun(run, branch, metric)
 
-    def _measure(self, view: CampaignView, branch: str, ending: Event) -> str:
+    def _measure(self, view: CampaignView, branch: str, ending: verify.Ending) -> str:
         metric = view.envelope.metric if view.envelope else None
         if metric is None:
             return ""

@@ -20,24 +20,21 @@ from orchestrator.acting import Left, Next
 from orchestrator.acts import Acts, Done, Heard
 from orchestrator.campaign_runs import Begun, CampaignRuns
 from orchestrator.clock_steps import ClockSteps
-from orchestrator.config import Agent, Config
+from orchestrator.config import Config
 from orchestrator.events import Events
 from orchestrator.failures import PROVIDER
 from orchestrator.gate import Gate
 from orchestrator.git import Git
-from orchestrator.holds import Pass
 from orchestrator.inbox import Inbox
-from orchestrator.living import Living
+from orchestrator.known import MISSING, Known
 from orchestrator.machine import Sampling, shortage
 from orchestrator.troubles import Troubles
-from state import files, messages
-from state.errors import CannotWrite, Unavailable
-from state.fleet import FleetReader
+from state import messages
+from state.errors import Unavailable
 from state.layout import StateDir
 from state.lease import Holding
-from state.model import CHECKING, FINAL, LIVE
+from state.model import LIVE
 from state.times import age, utc_now
-from state.usage import Budget
 from state.views import TaskView
 from state.watch import Watcher
 
@@ -50,15 +47,13 @@ LANDINGS = 32
 GONE = "it was removed, moved away or made anew, and is no longer this orchestrator's"
 """Why an orchestrator ends whose state directory is not there any more."""
 DRAIN = 10.0
-"""Seconds that an end waits for a landing; then its checks are broken off, and the next orchestrator runs them."""
+"""Seconds that an end waits for checks that run; then they are broken off, and the next orchestrator runs them."""
 MOMENT = 0.5
 """Seconds after which news that still come in wait for the next turn."""
 PORTION = 2000
 """Changed paths that are taken in at a time."""
 TRUST = "git's configuration"
 """What the trouble is called that what is trusted of it can't be read or written."""
-MISSING = Agent(command=["false"])
-"""Stands for the limits of an agent that is not configured any more."""
 
 
 class Orchestrator:
@@ -79,22 +74,15 @@ class Orchestrator:
         self._once = once
         self._idle_seconds = idle_seconds
         self._clock = clock
-        self._reader = FleetReader(state)
         self._events = Events(state, clock)
         self._enclosure = enclosure.choose(state, config)
         self._campaigns = CampaignRuns(state, config, self._events, self._enclosure.checking)
         self._heard: Heard = queue.SimpleQueue()
         self._acts = Acts(self._heard, config.orchestrator.max_workers + LANDINGS)
         self._inbox = Inbox(state, config, self._events, self._acts.busy)
-        self._living = Living(state)
         self._sampling = Sampling(state, config.orchestrator)
         self._gate = Gate(state, config, self._events)
-        self._open: set[str] = set()
-        """Tasks that may still need something done."""
-        self._left: dict[str, Left] = {}
-        """Ended tasks whose worktree has to stay."""
-        self._resting: dict[str, float] = {}
-        """When, by the monotonic clock, what could not be done now is tried again."""
+        self._known = Known(state, config, self._gate, self._acts.busy, clock)
         self._troubles = Troubles(self._events)
         self._stops = 0
         self._idle_since: float | None = None
@@ -133,10 +121,10 @@ class Orchestrator:
             with self._acts:
                 listening.start()
                 for paths in _portions(self._heard.get()):  # everything there is, before anything is decided
-                    self._apply(paths)
+                    self._known.apply(paths)
                     self._beat(lease)
-                self._events.catch_up(self._reader.fleet.tasks.values())
-                acting.clear_checks(self.state, self._reader.fleet.tasks.values())
+                self._events.catch_up(self._known.fleet.tasks.values())
+                acting.clear_checks(self.state, self._known.fleet.tasks.values())
                 try:
                     while not self._stops:
                         self._beat(lease)
@@ -174,10 +162,11 @@ class Orchestrator:
         if not self._acts.busy or self.why == GONE:
             return
         self._events.tell("ending", why=self.why, waits_for=sorted(self._acts.busy))
+        self._acts.ending.soon.set()
         until = time.monotonic() + DRAIN
         while self._acts.busy:
             if self._stops > 1 or time.monotonic() >= until:
-                self._acts.ending.set()
+                self._acts.ending.now.set()
             self._hear(0.2)
             self._beat(lease)
 
@@ -209,7 +198,7 @@ class Orchestrator:
 
     def _patience(self) -> float:
         now = self._clock()
-        due = schedule.next_moment(self._facts(), now)
+        due = schedule.next_moment(self._known.facts(), now)
         return TICK if due is None else min(TICK, max(0.01, (due - now).total_seconds()))
 
     def _take(self, news: frozenset[str] | Done | None) -> None:
@@ -218,32 +207,7 @@ class Orchestrator:
             with self._troubles.trying(news.key):
                 self._finish(news)
         elif news:
-            self._apply(news)
-
-    def _apply(self, paths: frozenset[str]) -> None:
-        for task in self._reader.apply(paths).tasks:
-            view = self._reader.fleet.tasks.get(task)
-            self._gate.note(task, view)
-            if view is None:
-                self._open.discard(task)
-                self._living.forget(task)
-                continue
-            if task not in self._open:
-                self._look(view)  # an attempt may live that an earlier orchestrator started
-            self._sort(view)
-
-    def _sort(self, view: TaskView) -> None:
-        """Takes the task up among the open ones, or drops it from them."""
-        told = not (view.inbox and view.state in acting.OVER)
-        over = view.state in FINAL and view.id not in self._living and told and not self._has_worktree(view.id)
-        (self._open.discard if over else self._open.add)(view.id)
-
-    def _has_worktree(self, task: str) -> bool:
-        left = self._left.get(task)
-        return (left is None or left.again) and files.exists(self.state.worktree(task))
-
-    def _rests(self, key: str) -> bool:
-        return time.monotonic() < self._resting.get(key, 0.0)
+            self._known.apply(news)
 
     def _finished(self) -> bool:
         """Whether this orchestrator was to end once nothing is left to do, and nothing is."""
@@ -263,41 +227,43 @@ class Orchestrator:
         if TRUST in self._troubles:
             self._trust()
         self._events.flush()
-        for task in self._living.tasks:
-            view = self._reader.fleet.tasks.get(task)
+        for task in self._known.living.tasks:
+            view = self._known.fleet.tasks.get(task)
             if view is not None:
-                self._look(view)
+                self._known.look(view)
         now = self._clock()
         if step := self._clock_steps.back(now):
             self._set_back(step, now)
         with self._troubles.trying("inbox"):
             for name in self._inbox.next():
-                obeyed = self._inbox.obey(name, self._reader.fleet, self._living.tasks, now)
-                self._living.hurry(obeyed.grace or {})
+                obeyed = self._inbox.obey(name, self._known.fleet, self._known.living.tasks, now)
+                self._known.living.hurry(obeyed.grace or {})
                 if obeyed.release is not None:
                     self._gate.release(obeyed.release)
-                self._apply(obeyed.paths)
+                self._known.apply(obeyed.paths)
                 if obeyed.shutdown:
                     self.stop("shutdown was asked for")
                     return False
         if "inbox" in self._troubles:  # a command may have been obeyed that could not be concluded
-            self._apply(frozenset().union(*map(tasks.paths_of, tasks.names(self.state))))
-        for task in list(self._open):
+            self._known.apply(frozenset().union(*map(tasks.paths_of, tasks.names(self.state))))
+        for task in list(self._known.open):
             self._file_messages(task)
             self._count(task)
-        self._gate.look(self._reader.fleet, self._living.seconds(self._reader.fleet.tasks), self._shortage(now), now)
+        self._gate.look(
+            self._known.fleet, self._known.living.seconds(self._known.fleet.tasks), self._shortage(now), now
+        )
         with self._troubles.trying("holds"):
             self._gate.write()
-        decisions = schedule.decide(self._facts(), now, self.config.orchestrator.max_workers)
+        decisions = schedule.decide(self._known.facts(), now, self.config.orchestrator.max_workers)
         for decision in decisions:
             with self._troubles.trying(decision.task):
                 self._carry_out(decision, now)
         planned = 0
-        for name in list(self._reader.fleet.campaigns):
+        for name in list(self._known.fleet.campaigns):
             with self._troubles.trying(f"campaign {name}"):
                 planned += self._plan(name, now)
-        busy = bool(decisions or planned or self._acts.busy or self._living)
-        active = busy or self._waits()
+        busy = bool(decisions or planned or self._acts.busy or self._known.living)
+        active = busy or self._known.waits()
         if active:
             self._idle_since = None
         return not active
@@ -306,110 +272,46 @@ class Orchestrator:
         """Takes in that the clock was set back by `step`: what waits waits no longer for it."""
         self._events.tell("clock", why=f"it was set back by {age(step.total_seconds())}")
         self._gate.set_back(step)
-        for task in list(self._open):
-            view = self._reader.fleet.tasks[task]
+        for task in list(self._known.open):
+            view = self._known.fleet.tasks[task]
             if view.status is not None and view.status.not_before is not None:
                 same = {"why": view.status.why, "waiting_on": view.status.waiting_on, "since": view.status.since - step}
                 with self._troubles.trying(task):
                     self._move(view, now, view.state, not_before=view.status.not_before - step, **same)
 
-    def _waits(self) -> bool:
-        """Whether something will go on by itself later: a backoff, a deadline, a blocked branch."""
-        for task in self._open:
-            view = self._reader.fleet.tasks[task]
-            if view.state in ("queued", "retrying", *LIVE, *CHECKING):
-                held = view.state in ("queued", "retrying") and self._pass(view).for_good
-                if view.task is not None and view.status is not None and not held:
-                    return True
-            elif view.state == "waiting" and any(q.default and q.deadline for q in view.questions):
-                return True
-        return False
-
-    def _facts(self) -> list[schedule.Facts]:
-        limits = self.config.orchestrator
-        facts = []
-        for task in sorted(self._open, key=self._order):
-            view = self._reader.fleet.tasks[task]
-            agent = self.config.agents.get(view.task.agent, MISSING) if view.task else MISSING
-            facts.append(
-                schedule.Facts(
-                    view=view,
-                    alive=task in self._living,
-                    busy=task in self._acts.busy,
-                    limits=schedule.Limits(agent.max_attempts, limits.backoff_seconds, limits.backoff_limit),
-                    worktree=view.state in FINAL and not self._rests(task) and self._has_worktree(task),
-                    gate=self._pass(view),
-                    started=view.state != "starting"
-                    or self._was_started(task, view.attempts[-1] if view.attempts else 0),
-                )
-            )
-        return facts
-
-    def _was_started(self, task: str, number: int) -> bool:
-        """Whether attempt `number` came to have a supervisor: its lock is made for that, and stays."""
-        return files.exists(self.state.task(task).attempt(number).lock)
-
-    def _order(self, task: str) -> tuple[int, datetime, str]:
-        """Tasks that were started before come first, then the oldest."""
-        view = self._reader.fleet.tasks[task]
-        created = view.task.created if view.task else self._clock()
-        return (0 if view.status and view.status.attempt else 1, created, task)
-
-    def _look(self, view: TaskView) -> None:
-        """Notices that an attempt lives, or that it has ended, and then reads what it left before it did."""
-        if self._living.look(view):
-            self._reread(view.id)
-
     def _shortage(self, now: datetime) -> str:
         """What the machine is short of by its newest sample; takes the next one if it is due."""
         with self._troubles.trying("machine"):
-            wanted = any(self._reader.fleet.tasks[task].state in ("queued", "retrying") for task in self._open)
-            self._sampling.turn(now, self._living.processes(self._reader.fleet.tasks), wanted=wanted)
+            wanted = any(self._known.fleet.tasks[task].state in ("queued", "retrying") for task in self._known.open)
+            self._sampling.turn(now, self._known.living.processes(self._known.fleet.tasks), wanted=wanted)
         machine = self._sampling.machine
         return shortage(machine, self.config.orchestrator) if machine else ""
 
-    def _pass(self, view: TaskView) -> Pass:
-        return self._gate.for_task(view, self._budget_of(view))
-
-    def _budget_of(self, view: TaskView) -> Budget | None:
-        campaign = self._reader.fleet.campaigns.get(view.campaign)
-        return campaign.envelope.budgets if campaign and campaign.envelope else None
-
     def _count(self, task: str) -> None:
         """Adds what the newest attempt has used to its task's usage, once it has ended."""
-        view = self._reader.fleet.tasks.get(task)
-        if view is None or view.status is None or task in self._living or task in self._acts.busy:
+        view = self._known.fleet.tasks.get(task)
+        if view is None or view.status is None or task in self._known.living or task in self._acts.busy:
             return
         if view.status.attempt <= view.status.counted or view.status.attempt not in view.attempts:
             return
-        self._reread(task)
-        view = self._reader.fleet.tasks[task]
+        self._known.reread(task)
+        view = self._known.fleet.tasks[task]
         if view.exit is None:  # its supervisor was killed, and so ended nothing that the worker had started
             attempts.sweep(self.state.task(task).root, view.attempts[-1])
         with self._troubles.trying(task):
-            self._apply(tasks.count(self.state, view))
-
-    def _reread(self, task: str) -> None:
-        """Reads all that a task's worker may have written, ahead of the watcher."""
-        folder = self.state.task(task)
-        paths = {folder.result, *(folder.inbox / name for name in files.names(self.state.root, folder.inbox))}
-        view = self._reader.fleet.tasks.get(task)
-        for number in view.attempts[-1:] if view else ():
-            attempt = folder.attempt(number)
-            paths |= {attempt.run, attempt.exit}
-        self._apply(self._reader.unseen(task) | {self.state.relative(path) for path in paths})
+            self._known.apply(tasks.count(self.state, view))
 
     def _file_messages(self, task: str) -> None:
         """Files away what the worker acknowledged, and answers that came second."""
-        view = self._reader.fleet.tasks.get(task)
+        view = self._known.fleet.tasks.get(task)
         if view is not None and view.inbox:
             with self._troubles.trying(f"messages to {task}"):
-                self._apply(acting.file_messages(self.state, view))
+                self._known.apply(acting.file_messages(self.state, view))
 
     # ── acting ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _carry_out(self, decision: schedule.Decision, now: datetime) -> None:
-        view = self._reader.fleet.tasks.get(decision.task)
+        view = self._known.fleet.tasks.get(decision.task)
         if view is None:
             return
         match decision:
@@ -429,12 +331,12 @@ class Orchestrator:
             case schedule.Answer(question=question):
                 folder = self.state.task(view.id)
                 messages.reply(self.state.root, folder, question, question.default, "default", now)
-                self._reread(view.id)
+                self._known.reread(view.id)
             case schedule.End():
                 agent = self.config.agents.get(view.task.agent if view.task else "", MISSING)
-                self._living.end(view, agent.grace, decision.over)
+                self._known.living.end(view, agent.grace, decision.over)
             case schedule.Launch():
-                if not self._pass(view).held:  # an earlier decision of this very turn may have begun a hold
+                if not self._known.passing(view).held:  # an earlier decision of this very turn may have begun a hold
                     self._launch(view, now)
             case schedule.Land():
                 self._land(view)
@@ -457,20 +359,20 @@ class Orchestrator:
             name = view.task.agent if view.task else ""
             self._move(view, now, "failed", why=f"there is no agent {name!r} in opsroom.toml")
             return
-        agent = msgspec.structs.replace(agent, seconds=self._gate.seconds_for(view, agent, self._budget_of(view)))
+        agent = msgspec.structs.replace(agent, seconds=self._gate.seconds_for(view, agent, self._known.budget_of(view)))
         number = max(view.status.attempt if view.status else 0, *view.attempts, 0)
-        if not number or self._was_started(view.id, number):
+        if not number or self._known.was_started(view.id, number):
             number += 1
         earlier = view.status.why if view.status and view.status.why != schedule.ANSWERED else ""
         branch = worktrees.attempt_branch(view.id, number)
         self._move(view, now, "starting", attempt=number, branch=branch)
-        ready = self._reader.fleet.tasks[view.id]
-        envelope = self._campaigns.envelope(self._reader.fleet, ready)
-        self._left.pop(view.id, None)
+        ready = self._known.fleet.tasks[view.id]
+        envelope = self._campaigns.envelope(self._known.fleet, ready)
+        self._known.left.pop(view.id, None)
         self._acts.submit(view.id, lambda: acting.launch(self.state, ready, agent, envelope, self._enclosure, earlier))
 
     def _land(self, view: TaskView) -> None:
-        envelope = self._campaigns.envelope(self._reader.fleet, view)
+        envelope = self._campaigns.envelope(self._known.fleet, view)
         news, ending = functools.partial(self._acts.news, view.id), self._acts.ending
         self._acts.submit(view.id, lambda: acting.land(self.state, view, envelope, self._enclosure, news, ending))
 
@@ -478,51 +380,51 @@ class Orchestrator:
         """Does what the campaign `name` asks for, one decision at a time, each on what the last one left."""
         key = f"campaign/{name}"
         done: list[campaigns.Decision] = []
-        while (view := self._reader.fleet.campaigns.get(name)) is not None:
-            fleet = self._reader.fleet
+        while (view := self._known.fleet.campaigns.get(name)) is not None:
+            fleet = self._known.fleet
             spent = self._gate.campaign_spent(name, view.envelope.budgets) if view.envelope else ""
             decision = next(iter(campaigns.plan(view, fleet.tasks, key in self._acts.busy, spent)), None)
             if decision is None or decision in done:
                 break
             done.append(decision)
             if isinstance(decision, campaigns.Begin):
-                if self._rests(key):
+                if self._known.rests(key):
                     return 1
                 self._acts.submit(key, functools.partial(self._campaigns.begin, view, decision.run, self._acts.ending))
                 break
-            self._apply(self._campaigns.carry_out(decision, fleet, now))
+            self._known.apply(self._campaigns.carry_out(decision, fleet, now))
         return len(done)
 
     def _finish(self, done: Done) -> None:
         """Does what an act says is next, if the task is still where the act left it."""
         now = self._clock()
         after = done.after
-        self._resting.pop(done.key, None)
+        self._known.rest(done.key, 0)
         if isinstance(after, Begun | Left) and after.again:
-            self._resting[done.key] = time.monotonic() + acting.AGAIN
+            self._known.rest(done.key, acting.AGAIN)
         if isinstance(after, Begun):
             name = done.key.removeprefix("campaign/")
-            if after.again:
-                raise CannotWrite(after.error)
-            self._apply(self._campaigns.finish(name, after, now))
+            if after.again is not None:
+                raise after.again
+            self._known.apply(self._campaigns.finish(name, after, now))
             return
         if isinstance(after, Left):
-            if self._left.get(done.key) != after:
+            if self._known.left.get(done.key) != after:
                 self._events.tell("worktree", task=done.key, why=f"it stays: {after.why}")
-            self._left[done.key] = after
-        view = self._reader.fleet.tasks.get(done.key)
+            self._known.left[done.key] = after
+        view = self._known.fleet.tasks.get(done.key)
         if view is None:
             return
         if view.status and view.status.attempt:
-            self._apply(frozenset({f"tasks/{view.id}/attempts/{view.status.attempt}"}))
-        view = self._reader.fleet.tasks[done.key]
-        self._look(view)
+            self._known.apply(frozenset({f"tasks/{view.id}/attempts/{view.status.attempt}"}))
+        view = self._known.fleet.tasks[done.key]
+        self._known.look(view)
         if isinstance(after, Next) and view.state in after.expect:
             before = "queued" if view.state in LIVE else view.state
             self._move(view, now, after.to or before, **after.changes(now))
         elif isinstance(after, Next) and after.why:  # it came to nothing, and what it was for is still to be done
-            self._resting[done.key] = time.monotonic() + acting.AGAIN
-        self._sort(self._reader.fleet.tasks[done.key])
+            self._known.rest(done.key, acting.AGAIN)
+        self._known.sort(self._known.fleet.tasks[done.key])
 
     def _move(self, view: TaskView, now: datetime, to: str, **changes: object) -> None:
         tasks.move(self.state, self._events, view.id, view.status, now, to, **changes)
@@ -530,7 +432,7 @@ class Orchestrator:
         paths = {f"{folder}/status.toml"}
         if view.status and view.status.attempt:
             paths.add(f"{folder}/attempts/{view.status.attempt}")
-        self._apply(frozenset(paths))
+        self._known.apply(frozenset(paths))
 
 
 def _portions(news: frozenset[str] | Done | None) -> Iterator[frozenset[str]]:

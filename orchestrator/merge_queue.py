@@ -7,7 +7,6 @@ Each step is written down before it is taken, so a landing that was cut off anyw
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from typing import NamedTuple
 
 from orchestrator import verify, worktrees
@@ -77,11 +76,11 @@ class Landing(NamedTuple):
     """Of the checks that ran this time."""
 
 
-def land(change: Change, merging: Callable[[Checked], None], ending: Event) -> Landing:
+def land(change: Change, merging: Callable[[Checked], None], ending: verify.Ending) -> Landing:
     """Takes `change` onto its base. `merging` is called once the checks have passed.
 
     Raises `CannotWrite` and `GitLocked`, `Unavailable` when its turn to be checked did not come, and `Interrupted` soon
-    after `ending` is set: landing again is safe after any of them.
+    after the end was said to be near: landing again is safe after any of them.
     """
     try:
         with worktrees.alone(change.folder / "landing.lock") as lock:
@@ -94,7 +93,7 @@ def land(change: Change, merging: Callable[[Checked], None], ending: Event) -> L
         return Landing("failed", f"{error.title}: {error}")
 
 
-def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: Event) -> Landing:
+def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: verify.Ending) -> Landing:
     before = _read(change)
     target = git.branch_tip(change.base)
     if target is None:  # it may be made again; its work is on the attempt's branch until then
@@ -146,7 +145,7 @@ def _begun(git: Git, change: Change, before: Checked | None) -> str:
 
 
 def _check(
-    change: Change, git: Git, tip: str, target: str, begun: str, ending: Event
+    change: Change, git: Git, tip: str, target: str, begun: str, ending: verify.Ending
 ) -> Landing | tuple[Checked, tuple[verify.CheckResult, ...]]:
     """Rebases the change onto `target` and runs the checks there: what may land, or why nothing does."""
     if not _follow(git, target, begun, change.base):
@@ -171,7 +170,7 @@ def _check(
 
 
 def _verify(
-    change: Change, environment: dict[str, str], ending: Event
+    change: Change, environment: dict[str, str], ending: verify.Ending
 ) -> tuple[tuple[verify.CheckResult, ...], str, str]:
     """The results of the checks, why the change may not land or '', and the metric or ''."""
     logs = change.folder / "checks"

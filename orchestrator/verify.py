@@ -20,6 +20,7 @@ from state.model import Check, Metric
 __all__ = [
     "BUILD",
     "CheckResult",
+    "Ending",
     "Interrupted",
     "Turn",
     "building",
@@ -36,6 +37,16 @@ TAIL = 16 * 1024
 LOOK = 0.5
 """Seconds between two looks at whether the orchestrator is ending."""
 _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+class Ending:
+    """How the orchestrator's end reaches those that check: what was cut off is done by the next orchestrator."""
+
+    def __init__(self) -> None:
+        self.soon = Event()
+        """Once it is set nothing is begun, and no turn is waited for."""
+        self.now = Event()
+        """Once it is set no check is waited for, either."""
 
 
 class Interrupted(Exception):
@@ -66,15 +77,15 @@ class CheckResult(NamedTuple):
 
 
 @contextlib.contextmanager
-def building(turn: Turn, ending: Event) -> Iterator[dict[str, str]]:
+def building(turn: Turn, ending: Ending) -> Iterator[dict[str, str]]:
     """Holds the lock `build`; gives what checks need in their environment to be let in where they ask for it, too.
 
-    Raises `Interrupted` soon after `ending` is set, `LockHeld` when the time for the turn to come is over, and
+    Raises `Interrupted` soon after an end is near, `LockHeld` when the time for the turn to come is over, and
     `CannotWrite`.
     """
 
     def pause(seconds: float) -> None:
-        if ending.wait(seconds):
+        if ending.soon.wait(seconds):
             raise Interrupted
 
     with locks.hold(turn.state, BUILD, turn.who, wait=turn.seconds, pause=pause) as given:
@@ -86,12 +97,12 @@ def run_checks(
     worktree: Path,
     logs: Path,
     environment: dict[str, str],
-    ending: Event,
+    ending: Ending,
     enclose: Enclose = Enclosed,
 ) -> list[CheckResult]:
     """Runs `checks` in order until one fails; the whole output of each goes to `<logs>/<n>-<name>.log`.
 
-    Raises `Interrupted` soon after `ending` is set, `CannotWrite`, and what `enclose` raises.
+    Raises `Interrupted` soon after it is to end now, `CannotWrite`, and what `enclose` raises.
     """
     results: list[CheckResult] = []
     for number, check in enumerate(checks, 1):
@@ -117,7 +128,7 @@ def measure(
     worktree: Path,
     environment: dict[str, str],
     log: Path,
-    ending: Event,
+    ending: Ending,
     enclose: Enclose = Enclosed,
 ) -> str:
     """The last number that the metric's command prints, as it stands there; '' if it prints none or fails.
@@ -141,7 +152,7 @@ def tail_of(log: Path) -> bytes:
 
 
 def _run(
-    check: Check, worktree: Path, log: Path, environment: dict[str, str], ending: Event, enclose: Enclose
+    check: Check, worktree: Path, log: Path, environment: dict[str, str], ending: Ending, enclose: Enclose
 ) -> CheckResult:
     begin = time.monotonic()
     enclosed = enclose(check.command, environment | {"PYTHONDONTWRITEBYTECODE": "1"})
@@ -177,14 +188,14 @@ def _opened(log: Path) -> BinaryIO:
         raise CannotWrite(f"{log}: {error.strerror or error}") from error
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float, ending: Event) -> int | None:
+def _wait(process: subprocess.Popen[bytes], seconds: float, ending: Ending) -> int | None:
     """The exit status of `process`, or None after `seconds`; raises `Interrupted`."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             return process.wait(max(0.0, min(LOOK, deadline - time.monotonic())))
         except subprocess.TimeoutExpired:
-            if ending.is_set():
+            if ending.now.is_set():
                 raise Interrupted from None
             if time.monotonic() >= deadline:
                 return None

@@ -1,6 +1,5 @@
 """What lands, what does not, and what a landing that was cut off leaves for the next one."""
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -43,7 +42,7 @@ def check(script: str) -> list[Check]:
 
 
 def land(what: Change, merging: Callable[[Checked], None] = lambda checked: None) -> Landing:
-    return merge_queue.land(what, merging, threading.Event())
+    return merge_queue.land(what, merging, verify.Ending())
 
 
 def write(what: Change, name: str = "made", text: str = "mine\n") -> None:
@@ -227,8 +226,8 @@ def test_a_crash_between_the_checks_and_the_move_lands_what_was_checked(story: S
 def test_a_crash_in_the_checks_takes_their_litter_for_nobodys_work(story: Story) -> None:
     what = change(story, checks=check("touch litter; echo spoiled > made; sleep 600"))
     write(what)
-    ending = threading.Event()
-    ending.set()
+    ending = verify.Ending()
+    ending.now.set()
     with pytest.raises(verify.Interrupted):
         merge_queue.land(what, lambda checked: None, ending)
     assert land(what._replace(checks=check("test ! -e litter"))).outcome == "merged"

@@ -1,7 +1,6 @@
 """Checks and metrics: each a program, each within its limit."""
 
 import os
-import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from tests.stories import DEADLINE, gone
 
 
 def run(folder: Path, *checks: Check) -> list[verify.CheckResult]:
-    return verify.run_checks(list(checks), folder, folder / "logs", {"ITEM": "a.txt"}, threading.Event())
+    return verify.run_checks(list(checks), folder, folder / "logs", {"ITEM": "a.txt"}, verify.Ending())
 
 
 def shell(script: str, name: str = "check", seconds: float = DEADLINE) -> Check:
@@ -22,7 +21,7 @@ def shell(script: str, name: str = "check", seconds: float = DEADLINE) -> Check:
 
 def measure(folder: Path, script: str) -> str:
     metric = Metric(name="m", command=["sh", "-c", script])
-    return verify.measure(metric, folder, {}, folder / "metric.log", threading.Event())
+    return verify.measure(metric, folder, {}, folder / "metric.log", verify.Ending())
 
 
 def test_checks_that_pass_say_nothing(tmp_path: Path) -> None:
@@ -64,8 +63,8 @@ def test_a_check_reads_nothing_and_shows_only_its_end(tmp_path: Path) -> None:
 
 
 def test_an_end_of_the_orchestrator_breaks_a_check_off(tmp_path: Path) -> None:
-    ending = threading.Event()
-    ending.set()
+    ending = verify.Ending()
+    ending.now.set()
     with pytest.raises(verify.Interrupted):
         verify.run_checks([shell("echo $$ > pid; exec sleep 600")], tmp_path, tmp_path / "logs", {}, ending)
     assert gone(int((tmp_path / "pid").read_text()))

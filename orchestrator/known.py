@@ -1,0 +1,154 @@
+"""What the orchestrator knows: the directory as it was read last, which tasks are open, which attempts live.
+
+It decides nothing and writes nothing. The loop tells it which paths have changed, and asks it for the facts.
+"""
+
+import time
+from collections.abc import Callable, Set
+from datetime import datetime
+
+from orchestrator import schedule
+from orchestrator.acting import OVER, Left
+from orchestrator.config import Agent, Config
+from orchestrator.gate import Gate
+from orchestrator.holds import Pass
+from orchestrator.living import Living
+from state import files
+from state.fleet import FleetReader
+from state.layout import StateDir
+from state.model import CHECKING, FINAL, LIVE
+from state.usage import Budget
+from state.views import Fleet, TaskView
+
+__all__ = ["MISSING", "Known"]
+
+MISSING = Agent(command=["false"])
+"""Stands for the limits of an agent that is not configured any more."""
+
+
+class Known:
+    """One state directory as its orchestrator knows it. All of it belongs to the loop's own thread."""
+
+    def __init__(
+        self, state: StateDir, config: Config, gate: Gate, busy: Set[str], clock: Callable[[], datetime]
+    ) -> None:
+        self._state = state
+        self._config = config
+        self._gate = gate
+        self._busy = busy
+        """Tasks and campaigns for which a thread is doing something."""
+        self._clock = clock
+        self._reader = FleetReader(state)
+        self.living = Living(state)
+        self.open: set[str] = set()
+        """Tasks that may still need something done."""
+        self.left: dict[str, Left] = {}
+        """Ended tasks whose worktree has to stay."""
+        self._resting: dict[str, float] = {}
+        """When, by the monotonic clock, what could not be done now is tried again."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """Everything, as it was read last."""
+        return self._reader.fleet
+
+    def apply(self, paths: frozenset[str]) -> None:
+        """Takes in that `paths` have changed."""
+        for task in self._reader.apply(paths).tasks:
+            view = self.fleet.tasks.get(task)
+            self._gate.note(task, view)
+            if view is None:
+                self.open.discard(task)
+                self.living.forget(task)
+                continue
+            if task not in self.open:
+                self.look(view)  # an attempt may live that an earlier orchestrator started
+            self.sort(view)
+
+    def sort(self, view: TaskView) -> None:
+        """Takes the task up among the open ones, or drops it from them."""
+        told = not (view.inbox and view.state in OVER)
+        over = view.state in FINAL and view.id not in self.living and told and not self._has_worktree(view.id)
+        (self.open.discard if over else self.open.add)(view.id)
+
+    def _has_worktree(self, task: str) -> bool:
+        left = self.left.get(task)
+        return (left is None or left.again) and files.exists(self._state.worktree(task))
+
+    def look(self, view: TaskView) -> None:
+        """Notices that an attempt lives, or that it has ended, and then reads what it left before it did."""
+        if self.living.look(view):
+            self.reread(view.id)
+
+    def reread(self, task: str) -> None:
+        """Reads all that a task's worker may have written, ahead of the watcher."""
+        folder = self._state.task(task)
+        paths = {folder.result, *(folder.inbox / name for name in files.names(self._state.root, folder.inbox))}
+        view = self.fleet.tasks.get(task)
+        for number in view.attempts[-1:] if view else ():
+            attempt = folder.attempt(number)
+            paths |= {attempt.run, attempt.exit}
+        self.apply(self._reader.unseen(task) | {self._state.relative(path) for path in paths})
+
+    def rest(self, key: str, seconds: float) -> None:
+        """Has `key` rest for `seconds`, or with 0 no longer."""
+        if seconds:
+            self._resting[key] = time.monotonic() + seconds
+        else:
+            self._resting.pop(key, None)
+
+    def rests(self, key: str) -> bool:
+        """Whether what could not be done now is not to be tried again yet."""
+        return time.monotonic() < self._resting.get(key, 0.0)
+
+    def facts(self) -> list[schedule.Facts]:
+        """What decisions rest on, a line a task, those first that are first to be launched."""
+        limits = self._config.orchestrator
+        facts = []
+        for task in sorted(self.open, key=self._order):
+            view = self.fleet.tasks[task]
+            agent = self._config.agents.get(view.task.agent, MISSING) if view.task else MISSING
+            facts.append(
+                schedule.Facts(
+                    view=view,
+                    alive=task in self.living,
+                    busy=task in self._busy,
+                    limits=schedule.Limits(agent.max_attempts, limits.backoff_seconds, limits.backoff_limit),
+                    worktree=view.state in FINAL and not self.rests(task) and self._has_worktree(task),
+                    gate=self.passing(view),
+                    started=view.state != "starting"
+                    or self.was_started(task, view.attempts[-1] if view.attempts else 0),
+                )
+            )
+        return facts
+
+    def waits(self) -> bool:
+        """Whether something will go on by itself later: a backoff, a deadline, a blocked branch."""
+        for task in self.open:
+            view = self.fleet.tasks[task]
+            if view.state in ("queued", "retrying", *LIVE, *CHECKING):
+                held = view.state in ("queued", "retrying") and self.passing(view).for_good
+                if view.task is not None and view.status is not None and not held:
+                    return True
+            elif view.state == "waiting" and any(q.default and q.deadline for q in view.questions):
+                return True
+        return False
+
+    def was_started(self, task: str, number: int) -> bool:
+        """Whether attempt `number` came to have a supervisor: its lock is made for that, and stays."""
+        return files.exists(self._state.task(task).attempt(number).lock)
+
+    def _order(self, task: str) -> tuple[int, datetime, str]:
+        """Tasks that were started before come first, then the oldest."""
+        view = self.fleet.tasks[task]
+        created = view.task.created if view.task else self._clock()
+        return (0 if view.status and view.status.attempt else 1, created, task)
+
+    def passing(self, view: TaskView) -> Pass:
+        """Whether the task may be launched, by all holds and budgets."""
+        return self._gate.for_task(view, self.budget_of(view))
+
+    def budget_of(self, view: TaskView) -> Budget | None:
+        """The budget of the task's campaign."""
+        campaign = self.fleet.campaigns.get(view.campaign)
+        return campaign.envelope.budgets if campaign and campaign.envelope else None
