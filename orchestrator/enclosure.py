@@ -32,8 +32,10 @@ __all__ = ["KEPT", "KEPT_PREFIXES", "Enclose", "Enclosed", "Enclosing", "Enclosu
 
 HIDDEN = ("/home", "/root", "/media", "/mnt", "/run", "/var/mail", "/var/spool")
 SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - what is hidden, and another one inside
-SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/sbin", "/sys", "/usr", "/var")
-"""Folders that are never hidden, nor anything above them, though they were somebody's home."""
+SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
+"""Folders that are never hidden, nor anything in or above them, though it were somebody's home."""
+SERVICES = ("/opt", "/var")
+"""Folders that are never hidden either, but homes in them are: `/var/lib/jenkins` holds keys as others do."""
 KEPT = (
     *("PATH", "LANG", "LANGUAGE", "TERM", "COLORTERM", "NO_COLOR", "TZ", "USER", "LOGNAME", "SHELL"),
     *("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"),
@@ -267,7 +269,7 @@ class Enclosure:
 
     def _hidden(self, root: Path, common: Path) -> list[Path]:
         system = [Path(name) for name in SYSTEM]
-        above = {folder for top in system for folder in (top, *top.parents)}
+        above = {folder for top in (*system, *map(Path, SERVICES)) for folder in (top, *top.parents)}
         homes_of = _real([str(self._home), _home_of_user()])
         asked = [*_real(HIDDEN), *(home for home in homes_of if not any(top in home.parents for top in system))]
         asked += [root.parent, common]
@@ -278,11 +280,11 @@ class Enclosure:
         return environment.get("PATH") or self._own.get("PATH") or os.defpath
 
     def _reach(self, hidden: list[Path], environment: Mapping[str, str]) -> Reach:
-        """What tools need of what is hidden; looked up again when a folder on PATH has changed."""
+        """What tools need of what is hidden; looked up again when a folder on PATH has changed or something is gone."""
         path = self._path(environment)
         stamps = tuple((folder, _changed(folder)) for folder in path.split(os.pathsep))
         key = (tuple(hidden), stamps)
-        if self._tools is None or self._tools[0] != key:
+        if self._tools is None or self._tools[0] != key or not all(map(os.path.exists, self._tools[1].shown)):
             reach = Reach(tuple(hidden), self._home, whole=(Path(os.path.realpath(self._state.root)).parent,))
             reach.tools({**environment, "PATH": path})
             reach.program(Path(sys.executable), path)

@@ -49,6 +49,8 @@ PREFIX = (
 """What belongs to an installation, beside the folder of its programs."""
 SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 JAVASCRIPT = re.compile(rb"#![^\n]*\b(?:node|bun|deno|tsx)\b")
+_MAPPED = re.compile(r": '(/[^'\n]+)'")
+"""A package's place in a module that setuptools wrote."""
 _ABSOLUTE = re.compile(rb"(?<![\w.~}/-])/[\w@%+,./-]+")
 
 
@@ -111,12 +113,14 @@ class Reach:
     shown: set[Path] = field(default_factory=set)
     links: dict[Path, str] = field(default_factory=dict)
     _followed: set[Path] = field(default_factory=set)
+    _homes: tuple[Path, ...] = field(init=False)
     _never: set[Path] = field(init=False)
     _secret: set[Path] = field(init=False)
 
     def __post_init__(self) -> None:
-        secret = {self.home / name for name in SECRET}
-        broad = {*self.hidden, *self.whole, self.home, *(self.home / name for name in BROAD)}
+        self._homes = (self.home, Path(os.path.realpath(self.home)))  # what is asked for later has no link left in it
+        secret = {home / name for home in self._homes for name in SECRET}
+        broad = {*self.hidden, *self.whole, *self._homes, *(home / name for home in self._homes for name in BROAD)}
         self._secret = secret
         self._never = broad | {above for path in broad | secret for above in path.parents}
 
@@ -266,7 +270,7 @@ class Reach:
                 self._add(part)
 
     def _added_paths(self, site: Path) -> None:
-        """Shows the source folders that the `.pth` files in `site` name: what is installed to be edited."""
+        """Shows what is installed in `site` to be edited: the folders that `.pth` files name, and setuptools' way."""
         for file in sorted(site.glob("*.pth")):
             try:
                 lines = file.read_text("utf-8", "replace").splitlines()
@@ -275,6 +279,13 @@ class Reach:
             for line in lines:
                 if os.path.isabs(line.strip()) and os.path.isdir(line.strip()):
                     self.source(Path(line.strip()))
+        for finder in sorted(site.glob("__editable___*_finder.py")):
+            try:
+                text = finder.read_text("utf-8", "replace")
+            except OSError:
+                continue
+            for place in _MAPPED.findall(text):  # each a package's folder, or a module without its suffix
+                self.offer(Path(place if os.path.isdir(place) else f"{place}.py"))
 
     def source(self, folder: Path) -> None:
         """Shows `folder`, a place that Python imports from; of the top of a checkout the packages and modules alone."""
@@ -315,11 +326,13 @@ class Reach:
 
     def _own_folder(self, folder: Path) -> bool:
         """Whether `folder` lies in a hidden place of a home (`~/.tool/…`), where programs keep their own."""
-        below = folder.relative_to(self.home).parts if self.home in folder.parents else ()
+        below = next((folder.relative_to(home).parts for home in self._homes if home in folder.parents), ())
         return len(below) > 1 and below[0].startswith(".") and self._may(folder)
 
     def _add(self, path: Path) -> None:
-        if self.hides(path) and self.shown.isdisjoint((path, *path.parents)) and self._may(path):
+        if not self.hides(path) or not self.shown.isdisjoint((path, *path.parents)):
+            return
+        if self._may(path) and os.path.exists(path):
             self.shown.add(path)
 
     def _may(self, path: Path) -> bool:
