@@ -98,9 +98,9 @@ class Chaos:
             return kill(run.supervisor, lambda: is_running(run))
         if kind == "agent":
             return kill(run.child, lambda: is_running(run))
-        own = in_session(run.child)
+        own = below(run.child)
         pid = self.chance.choice(own) if own else 0
-        return bool(pid) and kill(pid, lambda: is_running(run) and _sid(pid) == run.child)
+        return bool(pid) and kill(pid, lambda: is_running(run) and pid in below(run.child))
 
     def attempts(self) -> list[Attempt]:
         """The processes of every attempt that there ever was, in the order of their folders."""
@@ -170,9 +170,13 @@ def kill(pid: int, is_meant: Callable[[], bool]) -> bool:
     return True
 
 
-def in_session(leader: int) -> list[int]:
-    """The processes in the session of `leader`, other than itself."""
-    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != leader and _sid(pid) == leader]
+def below(pid: int) -> list[int]:
+    """The processes that descend from `pid`, over however many of them."""
+    found = []
+    with contextlib.suppress(OSError):
+        for child in children(pid):
+            found += [child, *below(child)]
+    return found
 
 
 def _sid(pid: int) -> int:

@@ -1,11 +1,14 @@
 """Whoever takes part is killed at random moments, again and again, and still each task ends once and nothing is left.
 
-CHAOS_SEED repeats a run, CHAOS_ROUNDS and CHAOS_TASKS make it larger; `make chaos` does.
+CHAOS_SEED repeats a run, CHAOS_ROUNDS and CHAOS_TASKS make it larger, as `make chaos` does; CHAOS_SANDBOX chooses what
+workers run in.
 """
 
 import os
 import random
 from pathlib import Path
+
+import pytest
 
 from state.model import FINAL
 from tests.faults.chaos import WORKER, chaos, left
@@ -13,6 +16,7 @@ from tests.stories import Story
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "30"))
 TASKS = int(os.environ.get("CHAOS_TASKS", "20"))
+SANDBOXES = os.environ.get("CHAOS_SANDBOX", "none bubblewrap").split()
 STEPS = 8
 
 
@@ -36,7 +40,11 @@ def goes_on(before: list[int], printed: list[int]) -> bool:
     return not printed or (printed[0] in (last, last + 1) and printed == list(range(printed[0], printed[-1] + 1)))
 
 
-def test_killed_at_random_each_task_ends_once_each_commit_lands_once_and_nothing_is_left(story: Story) -> None:
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_killed_at_random_each_task_ends_once_each_commit_lands_once_and_nothing_is_left(
+    story: Story, sandbox: str
+) -> None:
+    story.sandbox(sandbox)
     seed = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
     print(f"CHAOS_SEED={seed} CHAOS_ROUNDS={ROUNDS} CHAOS_TASKS={TASKS}")
     story.agent(WORKER.format(steps=STEPS, pause=0.1), max_attempts=100, grace=2.0)
@@ -64,4 +72,5 @@ def test_killed_at_random_each_task_ends_once_each_commit_lands_once_and_nothing
     assert len(story.git("worktree", "list").splitlines()) == 1, f"seed {seed}"
     assert [path.name for path in story.state.worktrees.iterdir() if path.is_dir()] == [], f"seed {seed}"
     assert [str(path) for path in (story.repository / ".git").rglob("*.lock")] == [], f"seed {seed}"
+    assert [*story.state.homes.iterdir(), *story.state.clones.iterdir()] == [], f"seed {seed}"
     assert story.git("branch", "--format=%(refname:short)") == "main", f"seed {seed}"
