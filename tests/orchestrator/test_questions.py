@@ -35,7 +35,8 @@ def test_the_next_prompt_has_the_answer(story: Story) -> None:
 
 
 def test_an_answer_reaches_a_worker_that_still_waits(story: Story) -> None:
-    story.agent(ASK.format(wait=60))
+    seen_to_run = """until grep -q '^state = "running"' "$OPSROOM_TASK_DIR/status.toml"; do sleep 0.02; done"""
+    story.agent(ASK.format(wait=60) + seen_to_run)
     task = story.spawn()
     running = story.up("--once")
     story.wait_for_state(task, "waiting")
