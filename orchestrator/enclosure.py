@@ -28,7 +28,17 @@ from state import files
 from state.errors import CannotWrite, Refused, Unavailable
 from state.layout import StateDir
 
-__all__ = ["KEPT", "KEPT_PREFIXES", "Enclose", "Enclosed", "Enclosing", "Enclosure", "choose", "unenclosed"]
+__all__ = [
+    "KEPT",
+    "KEPT_PREFIXES",
+    "Enclose",
+    "Enclosed",
+    "Enclosing",
+    "Enclosure",
+    "choose",
+    "probe_for",
+    "unenclosed",
+]
 
 HIDDEN = ("/home", "/root", "/media", "/mnt", "/run", "/var/mail", "/var/spool")
 SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - what is hidden, and another one inside
@@ -86,6 +96,11 @@ def unenclosed(worktree: Path) -> Iterator[Enclose]:
     yield Enclosed
 
 
+def probe_for(config: Config) -> Probe:
+    """Whether bubblewrap does here all that `config` asks of it."""
+    return sandbox.probe(config.sandbox.network and all(agent.network is not False for agent in config.agents.values()))
+
+
 def choose(state: StateDir, config: Config, own: Mapping[str, str] | None = None) -> "Enclosure":
     """What workers run in, by the configuration and by what works here.
 
@@ -94,8 +109,7 @@ def choose(state: StateDir, config: Config, own: Mapping[str, str] | None = None
     own = os.environ if own is None else own
     if config.sandbox.kind == "none":
         return Enclosure(state, config, None, "", own)
-    network = config.sandbox.network and all(agent.network is not False for agent in config.agents.values())
-    found = sandbox.probe(network)
+    found = probe_for(config)
     if not found.works:
         if config.sandbox.kind == "bubblewrap":
             raise Unavailable(

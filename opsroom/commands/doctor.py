@@ -42,7 +42,7 @@ CONFIGURATION = "opsroom.toml"
 
 def _look(explicit: str | None, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Every finding, group by group."""
-    from opsroom.doctor import agents, directory, events, git, system, terminal
+    from opsroom.doctor import agents, directory, events, git, sandbox, system, terminal
     from orchestrator.config import FILE, Config, load
 
     here = Path.cwd()
@@ -62,9 +62,12 @@ def _look(explicit: str | None, environment: Mapping[str, str]) -> Iterator[Find
     yield from directory.findings(state) if state else [*missing, *directory.place(top)]
     yield from events.findings(events.needed(state), events.used(os.geteuid()), network=directory.network(place))
     yield from system.processes(sys.executable)
+    understood = not faults or faults[0].verdict != FAIL
+    if understood:
+        yield from sandbox.findings(config, top, environment)
     yield from system.machine(place, config.orchestrator, utc_now())
     yield from terminal.findings(terminal.of(sys.stdout), environment)
-    if not faults or faults[0].verdict != FAIL:
+    if understood:
         yield from agents.findings(config, top, environment)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.stories import Story
 
-GROUPS = ["python", "git", "state directory", "file events", "processes", "machine", "terminal", "agents"]
+GROUPS = ["python", "git", "state directory", "file events", "processes", "sandbox", "machine", "terminal", "agents"]
 
 
 def everything_under(folder: Path) -> dict[str, int]:
