@@ -31,6 +31,13 @@ grace = 10.0                   # between TERM and KILL
 commands = []                  # what must end with 0 before a change lands, such as ["make test"]
 seconds = 600.0
 lock_seconds = 3600.0          # how long they wait for their turn; one change is checked at a time
+
+[sandbox]
+kind = "auto"                  # bubblewrap where it works; "bubblewrap" starts nothing without it; or "none"
+network = true                 # false: not even the loopback of this machine
+credentials = []               # of your home, there in a worker's, read-only, such as ["~/.codex/auth.json"]
+keep = []                      # variables of your environment that workers get, such as ["ANTHROPIC_API_KEY"]
+readable = []                  # what is hidden otherwise, such as ["~/datasets"]
 """
 
 

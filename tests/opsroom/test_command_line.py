@@ -1,5 +1,6 @@
 """Exit statuses and errors that hold for every subcommand, and those that set a repository up."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,20 @@ def test_what_init_writes_is_a_configuration_for_the_branch_that_is_checked_out(
     story.opsroom("init", cwd=fresh)
     config = load(fresh)
     assert (config.orchestrator.base, config.agents["example"].command) == ('tr"unk', ["./agent.sh"])
+
+
+def test_what_init_gives_as_examples_is_understood(story: Story, fresh: Path) -> None:
+    from orchestrator.config import Sandbox, load
+
+    story.opsroom("init", cwd=fresh)
+    assert load(fresh).sandbox == Sandbox()
+    text = (fresh / "opsroom.toml").read_text()
+    changed, number = re.subn(r"^(\w+) = \[\] .*such as (\[.*\])$", r"\1 = \2", text, flags=re.MULTILINE)
+    assert number == 4
+    (fresh / "opsroom.toml").write_text(changed)
+    config = load(fresh)
+    assert (config.sandbox.credentials, config.sandbox.readable) == (["~/.codex/auth.json"], ["~/datasets"])
+    assert (config.sandbox.keep, config.checks.commands) == (["ANTHROPIC_API_KEY"], ["make test"])
 
 
 def test_init_twice_changes_nothing(story: Story, fresh: Path) -> None:
