@@ -21,10 +21,11 @@ from orchestrator.enclosure import Enclosure
 from orchestrator.failures import AGENT, CHECKS
 from orchestrator.git import GitError, GitLocked
 from state import commands, event_log, files, locks, messages
+from state.envelope import Check, Metric
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.layout import AttemptDir, StateDir
 from state.messages import Message
-from state.model import CHECKING, Check, Launch, Metric
+from state.model import CHECKING, Launch
 from state.times import utc_now
 from state.views import TaskView
 

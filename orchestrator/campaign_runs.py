@@ -16,9 +16,10 @@ from orchestrator.events import Events
 from orchestrator.git import Git, GitError, GitLocked
 from state import files, locks
 from state.campaign_file import BLOCKING, CampaignFile
+from state.envelope import Run
 from state.errors import BadFile, OpsroomError
 from state.layout import StateDir
-from state.model import Run, Task, decode, encode
+from state.model import Task, decode, encode
 from state.views import CampaignView, Fleet, TaskView
 
 __all__ = ["Begun", "CampaignRuns"]

@@ -8,7 +8,8 @@ that line is mended by looking at both.
 from dataclasses import dataclass
 
 from state.campaign_file import BLOCKING, Item
-from state.model import CHECKING, FINAL, LIVE, Run
+from state.envelope import Run
+from state.model import CHECKING, FINAL, LIVE
 from state.views import CampaignView, TaskView
 
 __all__ = ["Begin", "Decision", "Halt", "Launch", "Record", "branch_of", "plan", "spec_of", "task_of"]

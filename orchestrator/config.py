@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from state import files
+from state.envelope import Check
 from state.errors import BadFile, Fault
-from state.model import Check, Record, decode
+from state.model import Record, decode
 from state.usage import Budget
 
 __all__ = ["FILE", "Agent", "Checks", "Config", "Limits", "load"]

@@ -14,11 +14,12 @@ from orchestrator.config import Config
 from orchestrator.events import Events
 from state import commands, files, messages
 from state.campaign_file import CampaignFile
+from state.envelope import Run
 from state.errors import CannotWrite, OpsroomError, Refused
 from state.layout import StateDir
 from state.machine import PROVIDER
 from state.messages import Message
-from state.model import CHECKING, FINAL, Command, Outcome, Run, Task, encode
+from state.model import CHECKING, FINAL, Command, Outcome, Task, encode
 from state.views import Fleet, TaskView
 
 __all__ = ["Inbox", "Obeyed"]

@@ -13,8 +13,9 @@ from orchestrator import verify, worktrees
 from orchestrator.enclosure import Enclosing, unenclosed
 from orchestrator.git import Git, GitError, GitLocked
 from state import files
+from state.envelope import Check, Metric
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused, Unavailable
-from state.model import Check, Metric, Record, decode, encode
+from state.model import Record, decode, encode
 
 __all__ = ["Change", "Checked", "Landing", "land", "landed_from"]
 

@@ -13,9 +13,9 @@ from typing import BinaryIO, NamedTuple
 
 from orchestrator.enclosure import Enclose, Enclosed
 from state import locks
+from state.envelope import Check, Metric
 from state.errors import CannotWrite
 from state.layout import StateDir
-from state.model import Check, Metric
 
 __all__ = [
     "BUILD",

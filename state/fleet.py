@@ -17,12 +17,13 @@ from typing import TypeVar
 
 from state import files, messages
 from state.campaign_file import CampaignFile
+from state.envelope import Campaign, Run
 from state.errors import BadFile, BadName, Fault
 from state.layout import WATCHED, StateDir, check_name
 from state.lock_reader import LockReader
 from state.machine import Hold, Holds, Machine
 from state.messages import Message
-from state.model import Attempt, Campaign, Exit, Lease, Record, Result, Run, Spent, Status, Task, decode
+from state.model import Attempt, Exit, Lease, Record, Result, Spent, Status, Task, decode
 from state.views import CampaignView, Change, Fleet, TaskView
 
 __all__ = ["FleetReader"]

@@ -14,19 +14,15 @@ __all__ = [
     "NEEDS_HUMAN",
     "STATES",
     "Attempt",
-    "Campaign",
     "Capture",
-    "Check",
     "Command",
     "Exit",
     "Holder",
     "Launch",
     "Lease",
-    "Metric",
     "Outcome",
     "Record",
     "Result",
-    "Run",
     "Spent",
     "Status",
     "Task",
@@ -73,6 +69,10 @@ class Status(Record):
     """The newest attempt's number; 0 before the first."""
     failures: Count = 0
     """Attempts in a row that ended in a crash or a time-out."""
+    repairs: Count = 0
+    """How often the change was given back because its checks failed, since it was last begun anew."""
+    conflicts: Count = 0
+    """How often the task was begun anew because its change met another one."""
     why: str = ""
     waiting_on: str = ""
     """What the task needs to go on: a question's name, a branch, a person."""
@@ -245,53 +245,6 @@ class Outcome(Record):
     by: str
     why: str = ""
     task: str = ""
-
-
-class Check(Record):
-    """One command that must end with 0 before a change is taken."""
-
-    name: str
-    command: list[str]
-    seconds: float = 600.0
-
-
-class Metric(Record):
-    """A command that prints a number, and where the number should go."""
-
-    name: str
-    command: list[str]
-    goal: float = 0.0
-    seconds: float = 600.0
-
-
-class Campaign(Record):
-    """`campaign.toml`: the envelope of a campaign, written by a person."""
-
-    agent: str
-    base: str = ""
-    """The branch that the campaign's own branch starts from; the configured base if empty."""
-    at_once: Annotated[int, msgspec.Meta(ge=1)] = 1
-    message: str = "{campaign}: {item}"
-    metric: Metric | None = None
-    checks: list[Check] = []
-    budgets: Budget = msgspec.field(default_factory=Budget)
-    """Of all the campaign's attempts together, over all its runs."""
-
-
-class Run(Record):
-    """`campaigns/<name>/runs/<n>.toml`: one start of a campaign."""
-
-    started: Time
-    ended: Time | None = None
-    halted: str = ""
-    why: str = ""
-    items: Count = 0
-    metric_before: str = ""
-    metric_after: str = ""
-    branch: str = ""
-    """The campaign's own branch; empty until the run has it and knows the metric."""
-    cause: str = ""
-    """The command that started the run."""
 
 
 class Capture(Record):

@@ -7,23 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from state.campaign_file import CampaignFile
+from state.envelope import Campaign, Run
 from state.errors import Fault
 from state.machine import Hold, Machine, Worker
 from state.messages import Message
-from state.model import (
-    NEEDS_HUMAN,
-    Attempt,
-    Campaign,
-    Exit,
-    Holder,
-    Lease,
-    Result,
-    Run,
-    Spent,
-    Status,
-    Task,
-    Ticket,
-)
+from state.model import NEEDS_HUMAN, Attempt, Exit, Holder, Lease, Result, Spent, Status, Task, Ticket
 
 __all__ = ["CampaignView", "Change", "Fleet", "LockView", "TaskView"]
 

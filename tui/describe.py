@@ -218,7 +218,7 @@ def _metric(view: CampaignView, file: CampaignFile) -> list[Line]:
     metric = view.envelope.metric if view.envelope else None
     if not (start or current or metric):
         return []
-    goal = f"{metric.goal:g}" if metric else "not set"
+    goal = f"{metric.goal:g}" if metric and metric.goal is not None else "not set"
     name = f"   {line(metric.name, 80)}" if metric else ""
     said = f"start {start or '?'} · now {current or '?'} · goal {goal}"
     return [_field("metric", (said, ""), (name, "muted"))]

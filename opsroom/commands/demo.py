@@ -11,9 +11,10 @@ import click
 from opsroom.commands.init import prepare
 from opsroom.options import Amount
 from state import commands, files, journal
+from state.envelope import Campaign, Check, Metric
 from state.errors import OpsroomError, Refused, Unavailable
 from state.layout import StateDir
-from state.model import Campaign, Check, Command, Metric, encode
+from state.model import Command, encode
 from state.times import utc_now
 
 __all__ = ["demo"]

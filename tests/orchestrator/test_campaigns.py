@@ -4,8 +4,8 @@ from typing import Any
 
 from orchestrator.campaigns import Begin, Halt, Launch, Record, plan, spec_of, task_of
 from state.campaign_file import CampaignFile
+from state.envelope import Campaign, Run
 from state.errors import Fault
-from state.model import Campaign, Run
 from state.views import CampaignView, TaskView
 from tests.orchestrator.snapshots import NOW, view
 

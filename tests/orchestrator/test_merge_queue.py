@@ -8,9 +8,9 @@ import pytest
 
 from orchestrator import merge_queue, verify, worktrees
 from orchestrator.merge_queue import Change, Checked, Landing
+from state.envelope import Check, Metric
 from state.errors import CannotWrite
 from state.locks import Who, hold
-from state.model import Check, Metric
 from tests.stories import DEADLINE, Story, wait
 
 BRANCH = "opsroom/0001/1"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator import verify
+from state.envelope import Check, Metric
 from state.errors import CannotWrite
-from state.model import Check, Metric
 from tests.stories import DEADLINE, gone
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from state import machine, model
+from state import envelope, machine, model
 from state.messages import Message
 from state.usage import Usage
 
@@ -34,8 +34,10 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 extra = st.dictionaries(text.map(lambda name: f"x-{name}"), values, max_size=3)
 
-checks = st.builds(model.Check, name=text, command=st.lists(text, max_size=3), extra=extra)
-metrics = st.builds(model.Metric, name=text, command=st.lists(text, max_size=3), goal=st.floats(-9e9, 9e9), extra=extra)
+checks = st.builds(envelope.Check, name=text, command=st.lists(text, max_size=3), extra=extra)
+metrics = st.builds(
+    envelope.Metric, name=text, command=st.lists(text, max_size=3), goal=st.none() | st.floats(-9e9, 9e9), extra=extra
+)
 workers = st.builds(
     machine.Worker, task=text, attempt=counts, cpu_percent=st.floats(0, 1e6), memory_mib=counts, extra=extra
 )
@@ -69,7 +71,7 @@ records: dict[str, st.SearchStrategy[Any]] = {
     "holder": st.builds(model.Holder, since=times, task=text, token=text, waited=st.floats(0, 9e9), extra=extra),
     "command": st.builds(model.Command, verb=text, at=times, by=text, text=text, extra=extra),
     "campaign": st.builds(
-        model.Campaign,
+        envelope.Campaign,
         agent=text,
         at_once=st.integers(1, 99),
         metric=st.none() | metrics,

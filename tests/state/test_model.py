@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from state.envelope import Campaign, Check
 from state.errors import BadFile
-from state.model import Campaign, Check, Command, Record, Status, Task, decode, decode_text, encode
+from state.model import Command, Record, Status, Task, decode, decode_text, encode
 from tests.state.strategies import records
 
 STATUS = 'state = "running"\nsince = 2026-11-21T10:15:02Z\nby = "loop"\n'

@@ -6,25 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from state import commands, event_log, files, messages
+from state.envelope import Campaign, Check, Metric, Run
 from state.layout import StateDir
 from state.machine import Hold, Holds, Machine, Worker
 from state.messages import Message
-from state.model import (
-    Attempt,
-    Campaign,
-    Capture,
-    Check,
-    Exit,
-    Lease,
-    Metric,
-    Outcome,
-    Record,
-    Result,
-    Run,
-    Status,
-    Task,
-    encode,
-)
+from state.model import Attempt, Capture, Exit, Lease, Outcome, Record, Result, Status, Task, encode
 from state.times import stamp
 from state.usage import Usage
 

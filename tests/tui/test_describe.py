@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from state.model import Campaign, Status, Task
+from state.envelope import Campaign
+from state.model import Status, Task
 from state.usage import Budget, Usage
 from state.views import CampaignView, Fleet, TaskView
 from tests.tui.builder import NOW
