@@ -134,7 +134,7 @@ class FleetBuilder:
                 agent="codex",
                 base="main",
                 at_once=2,
-                metric=Metric(name="files without strict types", command=["./count.sh"]),
+                metric=Metric(name="files without strict types", command=["./count.sh"], goal=0.0),
                 checks=[Check(name="tests", command=["make", "test"])],
             ),
         )
