@@ -2,22 +2,39 @@
 
 A `CampaignFile` holds the file's own lines. What is read from them is worked out once; what is changed replaces
 the one line it stands on, so every byte that did not have to change is as it was: line ends, comments, headers
-and sections that nobody here knows, bytes that are no UTF-8.
+and sections that nobody here knows, bytes that are no UTF-8. What a person's commands change in it is in
+`state.campaign_edits`.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from state.errors import BadFile, Fault
 
-__all__ = ["RESULTS", "STATUSES", "CampaignFile", "HistoryLine", "Item", "parse"]
+__all__ = [
+    "POLICY",
+    "RESULTS",
+    "STATUSES",
+    "UNTOUCHABLE",
+    "CampaignFile",
+    "HistoryLine",
+    "Item",
+    "Section",
+    "one_line",
+    "parse",
+]
 
 STATUSES = ("running", "paused", "stop", "complete", "budget_exhausted", "no_progress", "error")
 RESULTS = ("success", "failure_reverted", "STOP-NEEDS-HUMAN", "human_deferred", "skipped")
 BLOCKING: Final = "STOP-NEEDS-HUMAN"
 """The one result at which NEXT_INDEX stays where it is."""
+POLICY: Final = "policy"
+"""The section whose lines are told to each worker."""
+UNTOUCHABLE: Final = "do not touch"
+"""The section whose lines are patterns of what no change may touch."""
 
 # each is matched against a line without the blanks around it
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -25,6 +42,8 @@ _HEADER = re.compile(rf"({_NAME.pattern}):(.*)", re.DOTALL)
 _SECTION = re.compile(r"##[ \t]+(.*)", re.DOTALL)
 _TITLE = re.compile(r"#[ \t]+(.*)", re.DOTALL)
 _ITEM = re.compile(r"([0-9]{1,9})[.)][ \t]+(.*)", re.DOTALL)
+_BULLET = re.compile(r"[-*+][ \t]+(.*)", re.DOTALL)
+_QUOTED = re.compile(r"`[^`]+`")
 _BLANK = " \t"
 _BOM = "\ufeff"
 _UNWRITABLE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
@@ -41,6 +60,13 @@ class Item:
     target: str
     fields: dict[str, str]
     line: int
+
+
+class Section(NamedTuple):
+    """Where a section stands: the lines of its heading and of the last that is not blank, counted from 1."""
+
+    heading: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +97,7 @@ def _fields(parts: list[str]) -> dict[str, str]:
     return {key.strip(): value.strip() for key, sign, value in pairs if sign and key.strip()}
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """`text` as it may stand in one line: no newline, nothing that cannot be written."""
     return _UNWRITABLE.sub("\ufffd", " ".join(text.split()))
 
@@ -105,7 +131,9 @@ class CampaignFile:
         self.history: list[HistoryLine] = []
         self.faults: list[Fault] = []
         self._header_lines: dict[str, int] = {}
-        self._section_ends: dict[str, int] = {}
+        self._sections: dict[str, Section] = {}
+        self._rules: dict[str, list[str]] = {POLICY: [], UNTOUCHABLE: []}
+        self._aside = False
         self._title_line = 0
         self._items: dict[int, Item] = {}
         self._outcomes: dict[int, HistoryLine] = {}
@@ -113,17 +141,29 @@ class CampaignFile:
         for number, raw in enumerate(self._lines, 1):
             line = raw.rstrip("\r\n").rstrip(_BLANK)
             if match := _SECTION.fullmatch(line):
+                self._close(section)
                 section = match[1].strip(_BLANK).lower()
-                self._section_ends[section] = number
+                self._extend(section, number)
             elif not section:
                 self._read_header(number, line)
             elif line.strip():
-                self._section_ends[section] = number
+                self._extend(section, number)
                 if section == "queue":
                     self._read_item(number, line)
                 elif section == "history":
                     self._read_history(number, line)
+                elif section in self._rules:
+                    self._read_rule(section, number, line)
+        self._close(section)
         self._check()
+
+    def _close(self, section: str) -> None:
+        if self._aside and section == UNTOUCHABLE:  # it would hide patterns
+            self.faults.append(Fault(self._path, self._sections[section].last, "a comment that is not closed by '-->'"))
+        self._aside = False
+
+    def _extend(self, section: str, number: int) -> None:
+        self._sections[section] = Section(self._sections.get(section, Section(number, number)).heading, number)
 
     def _read_header(self, number: int, line: str) -> None:
         if match := _HEADER.fullmatch(line):
@@ -156,6 +196,17 @@ class CampaignFile:
             if entry.index is not None:
                 self._outcomes[entry.index] = entry
 
+    def _read_rule(self, section: str, number: int, line: str) -> None:
+        text, rules = line.strip(_BLANK), self._rules[section]
+        if self._aside or text.startswith("<!--"):
+            self._aside = "-->" not in text
+        elif match := _BULLET.fullmatch(text):
+            rules.append(match[1].strip(_BLANK))
+        elif section == POLICY and rules and line[0] in _BLANK:
+            rules[-1] += f" {text}"  # a sentence that goes on in the next line
+        elif section == UNTOUCHABLE and not text.startswith("#"):  # it would protect nothing, and nobody would know
+            self.faults.append(Fault(self._path, number, f"not a pattern, which begins with '- ': {text[:40]!r}"))
+
     def _check(self) -> None:
         for name in _COUNTERS:
             text = self.headers.get(name, "")
@@ -178,8 +229,44 @@ class CampaignFile:
 
     @property
     def next_index(self) -> int:
-        """The first item without an outcome, as the file says; 1 where it says nothing."""
-        return _number(self.headers.get("NEXT_INDEX", "")) or 1
+        """The number of the first line without an outcome, as the file says; of the first line where it does not."""
+        return _number(self.headers.get("NEXT_INDEX", "")) or (self.queue[0].index if self.queue else 1)
+
+    @property
+    def remaining(self) -> list[Item]:
+        """What is still to be done, in the order of work, which is that of the lines.
+
+        It is every item from the line of `next_index` on that has no outcome, or at which the campaign stopped: lines
+        above it are passed over, whatever they lack, for a person has set it so.
+        """
+        wanted = self.next_index
+        if wanted not in self._items and wanted > max(self._items, default=0):
+            return []
+        begin = self._items[wanted].line if wanted in self._items else 0
+        return [item for item in self.queue if item.line >= begin and not self._settled(item.index)]
+
+    def _settled(self, index: int) -> bool:
+        outcome = self._outcomes.get(index)
+        return outcome is not None and outcome.result != BLOCKING
+
+    @property
+    def first_open(self) -> int:
+        """What NEXT_INDEX is to be: the first of `remaining`, or the number after the last where none is left."""
+        return next((item.index for item in self.remaining), max(self._items, default=0) + 1)
+
+    @property
+    def policy(self) -> tuple[str, ...]:
+        """The lines of `## Policy`: what is told to each worker."""
+        return tuple(self._rules[POLICY])
+
+    @property
+    def untouchable(self) -> tuple[str, ...]:
+        """The lines of `## Do not touch`: .gitignore patterns, without the backticks that a person puts around them."""
+        return tuple(rule[1:-1] if _QUOTED.fullmatch(rule) else rule for rule in self._rules[UNTOUCHABLE])
+
+    def section(self, name: str) -> Section | None:
+        """Where the section `name`, in lower case, stands; None if there is none."""
+        return self._sections.get(name)
 
     def counter(self, name: str) -> int:
         """The number in header `name`; 0 where it is missing, and where it is none (which is in `faults`)."""
@@ -210,7 +297,7 @@ class CampaignFile:
             name = older
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a header")
-        text = _one_line(str(value))
+        text = one_line(str(value))
         number = self._header_lines.get(name)
         if number is not None:
             if self.headers[name] == text:
@@ -220,29 +307,37 @@ class CampaignFile:
             colon = line.index(":") + 1
             gap = re.match(r"[ \t]*", line[colon:])
             space = gap[0] if gap and gap[0] and self.headers[name] else " "
-            self._lines[number - 1] = f"{line[:colon]}{space if text else ''}{text}{end}"
+            self.splice(number, 1, [f"{line[:colon]}{space if text else ''}{text}{end}"])
         else:
             after = max(self._header_lines.values(), default=self._title_line)
-            self._insert(after, f"{name}: {text}".rstrip())
-        self._read()
+            self.splice(after + 1, 0, [f"{name}: {text}".rstrip()])
 
     def add_history(self, at: datetime, **fields: str | int) -> None:
         """Appends a line to the history, making that section if there is none. Empty fields are left out."""
         parts = [at.isoformat(timespec="seconds")]
-        parts += [f"{key}={_one_line(str(value)).replace('|', '/')}" for key, value in fields.items() if str(value)]
-        if "history" not in self._section_ends:
+        parts += [f"{key}={one_line(str(value)).replace('|', '/')}" for key, value in fields.items() if str(value)]
+        if "history" not in self._sections:
             blank = [""] if self._lines and self._lines[-1].strip() else []
-            for line in (*blank, "## History"):
-                self._insert(len(self._lines), line)
-            self._read()
-        self._insert(self._section_ends["history"], " | ".join(parts))
-        self._read()
+            self.splice(len(self._lines) + 1, 0, [*blank, "## History"])
+        self.splice(self._sections["history"].last + 1, 0, [" | ".join(parts)])
 
-    def _insert(self, after: int, line: str) -> None:
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines with their ends; line 1 is the first."""
+        return tuple(self._lines)
+
+    def splice(self, number: int, count: int, lines: Sequence[str]) -> None:
+        """Puts `lines` in the place of the `count` lines from `number` on, and reads the file anew.
+
+        A line without its end gets the end that the first one has, and so does the file's last line when one follows.
+        """
         end = "\r\n" if self._lines and self._lines[0].endswith("\r\n") else "\n"
-        if 0 < after <= len(self._lines) and not self._lines[after - 1].endswith("\n"):
-            self._lines[after - 1] += end
-        self._lines.insert(after, line + end)
+        if number > len(self._lines) and self._lines and lines and not self._lines[-1].endswith("\n"):
+            self._lines[-1] += end
+        last = number - 1 + count >= len(self._lines)
+        new = [line if line.endswith("\n") or (last and count == len(lines) == 1) else line + end for line in lines]
+        self._lines[number - 1 : number - 1 + count] = new
+        self._read()
 
 
 def parse(data: bytes, path: str) -> CampaignFile:

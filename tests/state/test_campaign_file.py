@@ -44,6 +44,7 @@ lines = st.one_of(
                 b"2026-04-25 | index=1 | result=success",
                 b"x | index=z | result=skipped",
                 b"plain",
+                *[b"## Policy", b"## do not touch", b"- rule", b"  * `src/gen/`", b"<!--", b"-->"],
                 b"\xef\xbb\xbf# Title",
             ],
         ]
@@ -237,7 +238,9 @@ def test_the_older_name_of_a_metric_is_written_where_only_it_stands() -> None:
         ("STATUS: stop\nSTATUS: running\n", "campaign.md: line 2: STATUS stands here a second time"),
         ("## Queue\n1. a\n\n1. b\n", "campaign.md: line 4: item 1 stands here a second time"),
         ("STATUS: running\nNEXT_INDEX: 2\n## Queue\n1. a\n3. c\n", "campaign.md: line 2: the queue has no item 2"),
-        ("STATUS: running\n## Queue\n2. a\n", "campaign.md: the queue has no item 1"),
+        ("STATUS: running\nNEXT_INDEX: 1\n## Queue\n2. a\n", "campaign.md: line 2: the queue has no item 1"),
+        ("## Do not touch\n- a\nb\n", "campaign.md: line 3: not a pattern, which begins with '- ': 'b'"),
+        ("## Do not touch\n<!--\n- a\n## Queue\n", "campaign.md: line 3: a comment that is not closed by '-->'"),
     ],
 )
 def test_a_file_that_a_run_cannot_go_by_is_refused(text: str, fault: str) -> None:
@@ -248,6 +251,37 @@ def test_a_file_that_a_run_cannot_go_by_is_refused(text: str, fault: str) -> Non
 
 def test_a_queue_that_was_worked_through_is_no_fault() -> None:
     assert parse(b"STATUS: running\nNEXT_INDEX: 2\n## Queue\n1. a\n", "a").item(2) is None
+
+
+def test_the_order_of_the_lines_is_the_order_of_work() -> None:
+    text = b"NEXT_INDEX: 3\n## Queue\n2. b\n3. c\n1. a\n4. d\n## History\nx | index=1 | result=success\n"
+    file = CampaignFile(text)
+    assert [item.index for item in file.remaining] == [3, 4]  # 2 has no outcome, and is passed over
+    file.add_history(AT, index=3, result="STOP-NEEDS-HUMAN")
+    assert file.first_open == 3
+    file.add_history(AT, index=3, result="human_deferred")
+    assert file.first_open == 4
+    file.add_history(AT, index=4, result="skipped")
+    assert (file.first_open, file.remaining) == (5, [])
+
+
+def test_without_a_next_index_the_first_line_is_the_next() -> None:
+    file = CampaignFile(b"STATUS: running\n## Queue\n2. b\n1. a\n")
+    assert (file.next_index, file.faults, [item.index for item in file.remaining]) == (2, [], [2, 1])
+
+
+def test_a_number_behind_the_last_leaves_nothing_to_do() -> None:
+    assert CampaignFile(b"NEXT_INDEX: 3\n## Queue\n2. b\n1. a\n").remaining == []
+
+
+def test_policy_and_what_must_not_be_touched_are_read_line_by_line() -> None:
+    file = CampaignFile(
+        b"# T\n\n## Policy\nWhat holds:\n- no new names,\n  not even private ones\n* types only\n\n"
+        b"## Do not touch\n<!-- made by hand:\n- nothing -->\n### generated\n- `src/gen/`\n- *.lock\n\n## Queue\n1. a\n"
+    )
+    assert file.policy == ("no new names, not even private ones", "types only")
+    assert file.untouchable == ("src/gen/", "*.lock")
+    assert file.faults == []
 
 
 def test_the_newest_outcome_of_an_item_counts() -> None:
