@@ -4,6 +4,7 @@ Nothing here writes a status: it returns a `Next`, and the loop, which owns the 
 """
 
 import contextlib
+import dataclasses
 import functools
 import os
 import shlex
@@ -14,14 +15,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from orchestrator import attempts, clones, merge_queue, prompts, tasks, trees, verify, worktrees
+from orchestrator import attempts, clones, merge_queue, policy, prompts, repairs, tasks, trees, verify, worktrees
 from orchestrator.clones import Clone
 from orchestrator.config import LOCK_SECONDS, Agent
 from orchestrator.enclosure import Enclosure
 from orchestrator.failures import AGENT, CHECKS
 from orchestrator.git import GitError, GitLocked
 from state import commands, event_log, files, locks, messages
-from state.envelope import Check, Metric
+from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.layout import AttemptDir, StateDir
 from state.messages import Message
@@ -64,6 +65,8 @@ class Next:
     checks: list[str] | None = None
     metric: str | None = None
     failure: str = ""
+    repairs: int | None = None
+    conflicts: int | None = None
 
     def changes(self, now: datetime) -> dict[str, Any]:
         """The fields of the status that change with the move."""
@@ -74,7 +77,7 @@ class Next:
             "not_before": later,
             "failure": self.failure,
         }
-        for name in ("commit", "start", "checks", "metric"):
+        for name in ("commit", "start", "checks", "metric", "repairs", "conflicts"):
             if (value := getattr(self, name)) is not None:
                 found[name] = value
         return found
@@ -94,7 +97,6 @@ class Envelope:
     """What a task gets from its campaign, or from the configuration where it has none."""
 
     checks: list[Check]
-    metric: Metric | None
     message: str
     """The commit message for what the worker left uncommitted."""
     prompt: str = ""
@@ -102,6 +104,16 @@ class Envelope:
     """How long the checks wait for their turn at the lock `build`."""
     sparse: tuple[str, ...] = ()
     """Folders that a worktree has; all where none is named."""
+    rules: policy.Rules | None = None
+    """What the change may be."""
+    bounds: tuple[verify.Bound, ...] = ()
+    """What is measured, the campaign's metric first."""
+    metric_now: str = ""
+    trailers: tuple[str, ...] = ()
+    repairs: int = 0
+    """How often the change is given back before it is reverted."""
+    begins_again: bool = False
+    """Whether it begins again, once, where it conflicts with what has landed meanwhile."""
 
 
 STARTING = frozenset({"starting"})
@@ -131,12 +143,16 @@ def launch(
     number = view.status.attempt
     folder, attempt = state.task(view.id), state.task(view.id).attempt(number)
     worktree = state.worktree(view.id)
+    packet = None
     for last in view.attempts[-1:]:
         _clear(state, view.id, last)
         _collect(state, view, last, envelope.sparse)
+        packet = repairs.read(state, folder.attempt(last))
+    again = packet is not None and packet.kind == "conflict"
     try:
         anew, base = not any(files.exists(folder.attempt(n).lock) for n in view.attempts), view.task.base
-        head = worktrees.prepare(state.repository, worktree, view.id, number, base, envelope.sparse, anew=anew)
+        how = {"anew": anew, "at_base": again}
+        head = worktrees.prepare(state.repository, worktree, view.id, number, base, envelope.sparse, **how)
     except GitLocked:
         raise
     except worktrees.BaseGone as error:  # it may be made again
@@ -156,7 +172,8 @@ def launch(
         checkpoint=_text(state, folder.checkpoint),
         answers=answers,
         unread=told,
-        earlier=earlier,
+        earlier="" if packet else earlier,
+        packet=packet,
     )
     note(state, attempt, "session_started", agent=view.task.agent, argv=agent.command, branch=view.status.branch)
     attempts.start(
@@ -179,7 +196,7 @@ def launch(
     for message in (*told, *(answer for _, answer in answers if answer in unread)):
         with contextlib.suppress(CannotWrite):  # the attempt runs; it is told once more then
             _file(state, view.id, message, "")  # what stands in the prompt counts as read
-    return Next("running", STARTING, start=view.status.start or (head if anew else None))
+    return Next("running", STARTING, start=head if again else view.status.start or (head if anew else None))
 
 
 def environment_of(state: StateDir, view: TaskView, attempt: int) -> dict[str, str]:
@@ -228,12 +245,14 @@ def land(
         base=view.task.base,
         message=envelope.message,
         checks=envelope.checks,
-        metric=envelope.metric,
         environment=environment_of(state, view, number),
         folder=attempt.root,
         turn=verify.Turn(state, locks.Who(view.id, number, "its checks"), envelope.lock_seconds),
         start=view.status.start,
         enclosing=functools.partial(enclosure.checking, task=view.id),
+        rules=envelope.rules,
+        bounds=envelope.bounds,
+        trailers=envelope.trailers,
     )
     if not change.worktree.exists():  # an earlier life removed it, or a person did: the branch has the work
         worktrees.prepare(state.repository, change.worktree, view.id, number, view.task.base, envelope.sparse)
@@ -255,7 +274,7 @@ def land(
         case "blocked":
             return later("merging", CHECKING, landing.why)
         case _:
-            return Next("failed", CHECKING, why=landing.why, checks=passed, failure=CHECKS)
+            return _not_taken(state, view, envelope, change, landing)
 
 
 def _clear(state: StateDir, task: str, number: int) -> None:
@@ -264,6 +283,28 @@ def _clear(state: StateDir, task: str, number: int) -> None:
     attempt = folder.attempt(number)
     if not files.exists(attempt.exit) or files.exists(attempt.root / "landing.toml"):
         attempts.sweep(folder.root, number)
+
+
+def _not_taken(
+    state: StateDir, view: TaskView, envelope: Envelope, change: merge_queue.Change, landing: merge_queue.Landing
+) -> Next:
+    """The move after a change that was not taken: repaired, begun again, given to a person, or reverted."""
+    status = view.status
+    assert status is not None  # noqa: S101 - `land` has looked
+    given_back = None
+    if landing.cause in ("check", "metric") and status.repairs < envelope.repairs:
+        count = status.repairs + 1
+        given_back = Next("queued", CHECKING, why=f"repair {count} of {envelope.repairs}: {landing.why}", repairs=count)
+    elif landing.cause == "conflict" and envelope.begins_again and not status.conflicts:
+        given_back = Next("queued", CHECKING, why=f"begins again: {landing.why}", repairs=0, conflicts=1)
+    elif landing.cause == "conflict" and envelope.begins_again:
+        why = f"{landing.why}, though it had begun again"
+        return Next("stopped", CHECKING, why=why, failure=CHECKS)
+    if given_back is None:
+        return Next("failed", CHECKING, why=landing.why, checks=list(landing.checks), failure=CHECKS)
+    attempt = state.task(view.id).attempt(status.attempt)
+    repairs.write(state, attempt, repairs.packet_of(state, view, change, landing, envelope.metric_now))
+    return dataclasses.replace(given_back, failure=CHECKS)
 
 
 def clear_checks(state: StateDir, views: Iterable[TaskView]) -> None:

@@ -1,25 +1,26 @@
 """Carries out what `campaigns.plan` decides: branches, tasks, lines of history, halts."""
 
-import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from orchestrator import attempts, campaigns, tasks, verify, worktrees
+from orchestrator import attempts, campaigns, envelopes, merge_queue, proposals, tasks, verify, worktrees
 from orchestrator.acting import Envelope
 from orchestrator.config import Config
 from orchestrator.enclosure import Enclosing, unenclosed
 from orchestrator.events import Events
 from orchestrator.git import Git, GitError, GitLocked
 from state import files, locks
-from state.campaign_file import BLOCKING, CampaignFile
+from state.campaign_file import CampaignFile
 from state.envelope import Run
-from state.errors import BadFile, OpsroomError
+from state.errors import OpsroomError
 from state.layout import StateDir
 from state.model import Task, decode, encode
+from state.usage import Usage
 from state.views import CampaignView, Fleet, TaskView
 
 __all__ = ["Begun", "CampaignRuns"]
@@ -31,7 +32,8 @@ class Begun:
 
     run: int
     branch: str = ""
-    metric: str = ""
+    measured: dict[str, str] = field(default_factory=dict)
+    """What the metric and each guard measured, by their names."""
     error: str = ""
     again: OpsroomError | None = None
     """Why it could not be done now, through nobody's fault; it is tried again soon."""
@@ -48,28 +50,8 @@ class CampaignRuns:
         self._sparse = tuple(config.worktrees.sparse)
 
     def envelope(self, fleet: Fleet, view: TaskView) -> Envelope:
-        """What holds for a task: its campaign's checks, metric and words, or the configuration's."""
-        task = view.task
-        title = " ".join(view.title.split())
-        trailers = f"\n\nOpsroom-Task: {view.id}"
-        wait = self._config.checks.lock_seconds
-        campaign = fleet.campaigns.get(view.campaign)
-        if task is None or campaign is None or campaign.envelope is None:
-            checks = self._config.checks.as_checks()
-            return Envelope(checks, None, title + trailers, lock_seconds=wait, sparse=self._sparse)
-        found = campaign.envelope
-        words = {"campaign": campaign.name, "item": task.item, "index": str(task.index), "title": title}
-        trailers += f"\nOpsroom-Campaign: {campaign.name}\nOpsroom-Item: {task.item}"
-        prompt = _filled(self._prompt(campaign.name), words)
-        message = _filled(found.message, words) + trailers
-        return Envelope(found.checks, found.metric, message, prompt, wait, self._sparse)
-
-    def _prompt(self, campaign: str) -> str:
-        path = self._state.campaign(campaign).prompt
-        try:
-            return files.read_text(self._state.root, path)
-        except BadFile as error:
-            return f"({error.fault})" if files.exists(path) else ""
+        """What holds for a task. Raises `BadFile` where its campaign's policy cannot be kept."""
+        return envelopes.of_task(self._state, self._config, fleet, view)
 
     def begin(self, view: CampaignView, run: int, ending: verify.Ending) -> Begun:
         """Makes the campaign's branch, if it has none, and measures it in a worktree that is removed again.
@@ -87,20 +69,25 @@ class CampaignRuns:
                 if git.commit_of(base) is None:
                     return Begun(run, error=f"branch {base!r} does not exist")
                 git.run("branch", "--no-track", "--", branch, base)
-            metric = self._measure(view, branch, ending)
+            if occupied := merge_queue.occupied(git, branch):
+                return Begun(run, error=occupied)
+            measured = self._measure(view, branch, ending)
         except GitLocked:
             raise
         except GitError as error:
             return Begun(run, error=str(error))
-        if envelope.metric is not None and not metric:
-            said = verify.tail_of(self._metric_log(view.name)).decode("utf-8", "replace").strip().rpartition("\n")[2]
-            return Begun(run, error=f"metric {envelope.metric.name} gave no number: {said[:200]}")
-        return Begun(run, branch, metric)
+        for name, value in measured.items():
+            if not value:
+                said = verify.tail_of(self._metric_log(view.name)).decode("utf-8", "replace").strip()
+                return Begun(run, error=f"metric {name} gave no number: {said.rpartition(chr(10))[2][:200]}")
+        return Begun(run, branch, measured)
 
-    def _measure(self, view: CampaignView, branch: str, ending: verify.Ending) -> str:
-        metric = view.envelope.metric if view.envelope else None
-        if metric is None:
-            return ""
+    def _measure(self, view: CampaignView, branch: str, ending: verify.Ending) -> dict[str, str]:
+        """The campaign's metric and its guards where the branch stands; '' for one that gives no number, the last."""
+        found = [view.envelope.metric, *view.envelope.guards] if view.envelope else []
+        metrics = [metric for metric in found if metric is not None]
+        if not metrics:
+            return {}
         worktree = self._state.worktrees / f"_{view.name}"  # no task id begins with '_'
         folder = self._state.campaign(view.name).root
         attempts.sweep_metric(folder, self._metric_log(view.name))  # of an orchestrator that was killed at this
@@ -109,23 +96,48 @@ class CampaignRuns:
         turn = verify.Turn(self._state, who, self._config.checks.lock_seconds)
         there = worktrees.scratch(self._state.repository, worktree, branch, self._sparse)
         with there, verify.building(turn, ending) as given, self._enclosing(worktree) as enclose:
-            return verify.measure(metric, worktree, environment | given, self._metric_log(view.name), ending, enclose)
+            measured: dict[str, str] = {}
+            for metric in metrics:
+                log = self._metric_log(view.name)
+                measured[metric.name] = verify.measure(metric, worktree, environment | given, log, ending, enclose)
+                if not measured[metric.name]:
+                    break
+            return measured
 
     def _metric_log(self, campaign: str) -> Path:
         return self._state.campaign(campaign).root / "metric.log"
 
-    def finish(self, name: str, begun: Begun, now: datetime) -> frozenset[str]:
+    def finish(self, name: str, begun: Begun, fleet: Fleet, now: datetime) -> frozenset[str]:
         """Writes down that a run has begun, or that it could not; the paths that changed."""
         if begun.error:
-            return self._halt(campaigns.Halt(name, begun.run, "error", begun.error), now)
-        path = self._change_run(name, begun.run, branch=begun.branch, metric_before=begun.metric)
+            return self._halt(campaigns.Halt(name, begun.run, "error", begun.error), fleet, now)
         file = self._file(name)
-        if begun.metric:
+        view = fleet.campaigns[name]
+        metric = view.envelope.metric if view.envelope else None
+        value = begun.measured.get(metric.name, "") if metric else ""
+        if metric and value:
             if not file.metric("METRIC_START"):
-                file.set("METRIC_START", begun.metric)
-            file.set("METRIC_CURRENT", begun.metric)
-        self._events.tell("run", campaign=name, run=begun.run, branch=begun.branch, metric=begun.metric)
+                file.set("METRIC_START", value)
+            file.set("METRIC_CURRENT", value)
+        path = self._change_run(
+            name,
+            begun.run,
+            branch=begun.branch,
+            metric_before=value,
+            baselines=self._baselines(view, file, begun.measured),
+            spent_before=_spent(fleet, name),
+        )
+        self._events.tell("run", campaign=name, run=begun.run, branch=begun.branch, metric=value)
         return frozenset({path, self._write(name, file)})
+
+    def _baselines(self, view: CampaignView, file: CampaignFile, measured: dict[str, str]) -> dict[str, str]:
+        """What each metric was before the campaign's first run that knew it."""
+        first: dict[str, str] = {}
+        for _, run in view.runs:
+            first = run.baselines | first
+        metric = view.envelope.metric if view.envelope else None
+        start = {metric.name: file.metric("METRIC_START")} if metric and file.metric("METRIC_START") else {}
+        return {name: first.get(name) or start.get(name) or value for name, value in measured.items()}
 
     def carry_out(self, decision: campaigns.Decision, fleet: Fleet, now: datetime) -> frozenset[str]:
         """Does what was decided; the paths that changed."""
@@ -135,7 +147,7 @@ class CampaignRuns:
             case campaigns.Record():
                 return self._record(decision, fleet, now)
             case campaigns.Halt():
-                return self._halt(decision, now)
+                return self._halt(decision, fleet, now)
             case _:
                 return frozenset()
 
@@ -166,7 +178,7 @@ class CampaignRuns:
             return frozenset()
         file = self._file(decision.campaign)
         learned = view.result.learned if view.result else ""
-        seconds = (view.exit.ended - view.exit.started).total_seconds() if view.exit else 0.0
+        usage = status.usage
         file.add_history(
             now,
             index=item.index,
@@ -175,30 +187,34 @@ class CampaignRuns:
             commit=status.commit[:12] if decision.result == "success" else "",
             checks=",".join(status.checks),
             metric=status.metric,
-            seconds=f"{seconds:.1f}" if seconds else "",
+            seconds=f"{usage.seconds:.1f}" if usage.seconds else "",
+            tokens=usage.tokens or "",
+            dollars=f"{usage.dollars:.4f}" if usage.dollars else "",
             attempt=status.attempt,
+            repairs=status.repairs or "",
             why="" if decision.result == "success" else status.why,
             learned=learned,
         )
         before, after = file.metric("METRIC_CURRENT"), status.metric
         progress = decision.result == "success" and bool(status.commit)
-        if after:
+        envelope = fleet.campaigns[decision.campaign].envelope
+        if after and decision.result == "success":
             file.set("METRIC_CURRENT", after)
-            progress = progress and after != before
+        progress = progress and envelope is not None and campaigns.is_progress(envelope, before, after)
         file.set("NO_PROGRESS_COUNT", 0 if progress else file.counter("NO_PROGRESS_COUNT") + 1)
-        file.set("NEXT_INDEX", _next_index(file))
+        file.set("NEXT_INDEX", file.first_open)
         self._events.tell("item", campaign=decision.campaign, index=item.index, result=decision.result, task=view.id)
         return frozenset({self._write(decision.campaign, file)})
 
-    def _halt(self, decision: campaigns.Halt, now: datetime) -> frozenset[str]:
+    def _halt(self, decision: campaigns.Halt, fleet: Fleet, now: datetime) -> frozenset[str]:
         file = self._file(decision.campaign)
         file.set("STATUS", decision.status)
         file.set("STOP_REASON", decision.why)
         # the file first: a run that goes on though its campaign has halted is ended by `plan`, the other way it is not
         paths = {self._write(decision.campaign, file)}
         if decision.run:
-            since = self._run(decision.campaign, decision.run).started
-            items = sum(1 for line in file.history if _at_or_after(line.at, since))
+            run = self._run(decision.campaign, decision.run)
+            lines = [line for line in file.history if _at_or_after(line.at, run.started)]
             paths.add(
                 self._change_run(
                     decision.campaign,
@@ -206,8 +222,11 @@ class CampaignRuns:
                     ended=now,
                     halted=decision.status,
                     why=decision.why,
-                    items=items,
+                    items=len(lines),
+                    results=dict(Counter(line.result for line in lines)),
                     metric_after=file.metric("METRIC_CURRENT"),
+                    spent=_spent(fleet, decision.campaign).minus(run.spent_before),
+                    proposals=proposals.of_run(lines, _notes(fleet, decision.campaign, run.started), file.policy),
                 )
             )
         self._events.tell("halt", campaign=decision.campaign, status=decision.status, why=decision.why)
@@ -234,18 +253,24 @@ class CampaignRuns:
         return self._state.relative(path)
 
 
-def _filled(template: str, words: dict[str, str]) -> str:
-    """`template` with each of its `{word}`s that is in `words` put in; other braces stay."""
-    return re.sub(r"\{([a-z]+)\}", lambda match: words.get(match[1], match[0]), template)
+def _spent(fleet: Fleet, campaign: str) -> Usage:
+    """What the ended attempts of a campaign have used together."""
+    used = Usage()
+    for view in fleet.tasks.values():
+        if view.campaign == campaign and view.status is not None:
+            used = used.plus(view.status.usage)
+    return used
 
 
-def _next_index(file: CampaignFile) -> int:
-    """The first item without an outcome; one at which the campaign stopped counts as having none."""
-    for item in sorted(file.queue, key=lambda item: item.index):
-        outcome = file.outcome(item.index)
-        if outcome is None or outcome.result == BLOCKING:
-            return item.index
-    return max((item.index for item in file.queue), default=0) + 1
+def _notes(fleet: Fleet, campaign: str, since: datetime) -> list[tuple[str, str]]:
+    """What the campaign's workers have noted since, each with its item."""
+    return [
+        (view.task.item if view.task else view.id, message.body)
+        for view in fleet.tasks.values()
+        if view.campaign == campaign
+        for message in view.outbox
+        if message.kind == "note" and message.at >= since
+    ]
 
 
 def _at_or_after(text: str, since: datetime) -> bool:

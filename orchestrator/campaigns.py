@@ -7,13 +7,27 @@ that line is mended by looking at both.
 
 from dataclasses import dataclass
 
-from state.campaign_file import BLOCKING, Item
-from state.envelope import Run
+from state.campaign_file import BLOCKING, HistoryLine, Item
+from state.envelope import Campaign, Run
 from state.model import CHECKING, FINAL, LIVE
 from state.views import CampaignView, TaskView
 
-__all__ = ["Begin", "Decision", "Halt", "Launch", "Record", "branch_of", "plan", "spec_of", "task_of"]
+__all__ = [
+    "Begin",
+    "Decision",
+    "Halt",
+    "Launch",
+    "Record",
+    "branch_of",
+    "is_progress",
+    "number_of",
+    "plan",
+    "spec_of",
+    "task_of",
+]
 
+PERSONS = frozenset({"human_deferred", "skipped"})
+"""Results that a person says of an item, whatever state its task is in."""
 RESULTS = {
     "merged": "success",
     "done": "success",
@@ -76,12 +90,9 @@ def task_of(campaign: str, index: int) -> str:
 def spec_of(view: CampaignView, item: Item) -> str:
     """The narrow contract of one item: what it is, and what holds for all of the campaign."""
     file = view.file
-    notes = file.headers.get("NOTES", "") if file else ""
     title = (file.title if file else "") or view.name
     lines = [f"# {title}: {item.target}", "", f"Item {item.index} of campaign {view.name}: `{item.target}`.", ""]
     lines += [f"- {key}: {value}" for key, value in item.fields.items()]
-    if notes:
-        lines += ["", f"Policy: {notes}"]
     return "\n".join(lines) + "\n"
 
 
@@ -122,29 +133,81 @@ def _unrecorded(view: CampaignView, tasks: dict[str, TaskView]) -> list[Record]:
             continue
         result = RESULTS[task.state]
         line = view.file.outcome(item.index) if view.file else None
-        if line is None or line.result != result or line.fields.get("attempt", "") != str(task.status.attempt):
+        same = line is not None and (line.fields.get("attempt") or "0") == str(task.status.attempt)
+        by_a_person = line is not None and line.result in PERSONS and task.state != "merged"
+        if line is None or not same or not (line.result == result or by_a_person):
             records.append(Record(view.name, item, task.id, result))
     return records
 
 
 def _launches(view: CampaignView, tasks: dict[str, TaskView], number: int, run: Run) -> list[Decision]:
     assert view.file is not None and view.envelope is not None  # noqa: S101 - `plan` has looked
-    open_items: list[Item] = []
-    live = 0
-    stopped = ""
-    for item in sorted(view.file.queue, key=lambda item: item.index):
+    live, stopped, timed_out = 0, "", ""
+    for item in view.file.queue:
         task = tasks.get(task_of(view.name, item.index))
         if task is not None and task.state not in FINAL | {"stopped"}:
             live += 1
-            continue
-        outcome = view.file.outcome(item.index)
-        if outcome is not None and outcome.result == BLOCKING:
-            stopped = stopped or f"item {item.index}, {item.target}: {outcome.fields.get('why', '')}"
-        elif outcome is None and item.index >= view.file.next_index and task is None:
-            open_items.append(item)
+        elif (line := view.file.outcome(item.index)) is not None and line.result == BLOCKING:
+            stopped = stopped or f"item {item.index}, {item.target}: {line.fields.get('why', '')}"
+        elif line is not None and _timed_out(view, task, line, run):
+            timed_out = timed_out or f"item {item.index}, {item.target}: {line.fields.get('why', '')}"
+    halt = None
     if stopped:
-        return [] if live else [Halt(view.name, number, "stop", stopped)]
-    if not open_items:
-        return [] if live else [Halt(view.name, number, "complete", "every item has an outcome")]
-    room = max(0, view.envelope.at_once - live)
-    return [Launch(view.name, item) for item in open_items[:room]]
+        halt = Halt(view.name, number, "stop", stopped)
+    elif timed_out:
+        halt = Halt(view.name, number, "error", timed_out)
+    elif said := _at_its_goal(view):
+        halt = Halt(view.name, number, "complete", said)
+    elif said := _without_progress(view):
+        halt = Halt(view.name, number, "no_progress", said)
+    open_items = [item for item in view.file.remaining if tasks.get(task_of(view.name, item.index)) is None]
+    if halt is None and not open_items:
+        halt = Halt(view.name, number, "complete", "every item has an outcome")
+    if halt is not None:
+        return [] if live else [halt]
+    return [Launch(view.name, item) for item in open_items[: max(0, view.envelope.at_once - live)]]
+
+
+def _timed_out(view: CampaignView, task: TaskView | None, line: HistoryLine, run: Run) -> bool:
+    """Whether the item's worker ran out of time in this run, and the campaign is to halt for that."""
+    if view.envelope is None or view.envelope.on_timeout != "halt" or task is None or task.exit is None:
+        return False
+    return line.result == "failure_reverted" and task.exit.reason == "timeout" and task.exit.ended >= run.started
+
+
+def _at_its_goal(view: CampaignView) -> str:
+    """That the metric is as good as it was to become, or ''."""
+    metric, file = view.envelope.metric if view.envelope else None, view.file
+    if metric is None or metric.goal is None or file is None:
+        return ""
+    now = number_of(file.metric("METRIC_CURRENT"))
+    if now is None or now == metric.goal or (now < metric.goal) == (metric.better == "lower"):
+        return f"metric {metric.name} is {now:g}, and {metric.goal:g} was its goal" if now is not None else ""
+    return ""
+
+
+def _without_progress(view: CampaignView) -> str:
+    """That there was no progress for too long, or ''."""
+    limit = view.envelope.no_progress if view.envelope else 0
+    count = view.file.counter("NO_PROGRESS_COUNT") if view.file else 0
+    if not limit or count < limit:
+        return ""
+    return f"{count} items in a row brought no progress" if count > 1 else "an item brought no progress"
+
+
+def is_progress(envelope: Campaign, before: str, after: str) -> bool:
+    """Whether a commit with which the metric went from `before` to `after` is progress."""
+    if envelope.metric is None:
+        return True
+    old, new = number_of(before), number_of(after)
+    if old is None or new is None:
+        return new is not None
+    return new < old if envelope.metric.better == "lower" else new > old
+
+
+def number_of(text: str) -> float | None:
+    """The number that `text` is, or None."""
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -10,7 +10,10 @@ import functools
 import os
 import re
 import subprocess
+import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,6 +100,45 @@ class Git:
         done = self._call(arguments, "")
         return None if done.returncode else done.stdout.removesuffix("\n")
 
+    def lines(self, *arguments: str) -> Iterator[bytes]:
+        """The lines that `git <arguments>` prints, as it prints them; raises as `run` does, at the end too."""
+        argv, environment = self._prepared(arguments)
+        with tempfile.TemporaryFile() as said:
+            try:
+                process = subprocess.Popen(
+                    argv,
+                    cwd=self.folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    pass_fds=self._holding,
+                )
+            except OSError as error:
+                raise GitError(f"git in {self.folder}: {error.strerror or error}") from None
+            limit = threading.Timer(SECONDS, process.kill)
+            limit.start()
+            with process:
+                try:
+                    yield from process.stdout or ()
+                except GeneratorExit:  # nobody wants the rest
+                    process.kill()
+                    raise
+                finally:
+                    limit.cancel()
+            if process.returncode:
+                said.seek(0)
+                last = said.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+                raise GitError(f"git {arguments[0]} in {self.folder}: {last or f'exit status {process.returncode}'}")
+
+    def _prepared(self, arguments: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+        """The command line and the environment of a call."""
+        environment = _environment()
+        environment |= git_settings.overrides(self.folder, environment)
+        if self._linked:
+            environment["GIT_CEILING_DIRECTORIES"] = str(self.folder.parent)
+        return ["git", *SAFE, *_identity(str(self.folder)), *arguments], environment
+
     def _call(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
         for _ in range(HALF_MADE_LOOKS):
             done = self._call_once(arguments, text)
@@ -110,11 +152,7 @@ class Git:
         return done
 
     def _call_once(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
-        argv = ["git", *SAFE, *_identity(str(self.folder)), *arguments]
-        environment = _environment()
-        environment |= git_settings.overrides(self.folder, environment)
-        if self._linked:
-            environment["GIT_CEILING_DIRECTORIES"] = str(self.folder.parent)
+        argv, environment = self._prepared(arguments)
         try:
             return subprocess.run(
                 argv,

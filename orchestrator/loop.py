@@ -406,7 +406,7 @@ class Orchestrator:
             name = done.key.removeprefix("campaign/")
             if after.again is not None:
                 raise after.again
-            self._known.apply(self._campaigns.finish(name, after, now))
+            self._known.apply(self._campaigns.finish(name, after, self._known.fleet, now))
             return
         if isinstance(after, Left):
             if self._known.left.get(done.key) != after:

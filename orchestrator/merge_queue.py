@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator import verify, worktrees
+from orchestrator import diffs, policy, verify, worktrees
 from orchestrator.enclosure import Enclosing, unenclosed
 from orchestrator.git import Git, GitError, GitLocked
 from state import files
-from state.envelope import Check, Metric
+from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused, Unavailable
 from state.model import Record, decode, encode
 
-__all__ = ["Change", "Checked", "Landing", "land", "landed_from"]
+__all__ = ["Change", "Checked", "Landing", "land", "landed_from", "occupied"]
 
 LANDING = "landing.toml"
 """How far the landing of an attempt's change has come, in the attempt's folder."""
@@ -31,7 +31,6 @@ class Change(NamedTuple):
     base: str
     message: str
     checks: list[Check]
-    metric: Metric | None
     environment: dict[str, str]
     folder: Path
     """The attempt's, for `landing.toml` and the output of the checks."""
@@ -40,6 +39,16 @@ class Change(NamedTuple):
     """The commit of the base that the worker began at, where it is known."""
     enclosing: Enclosing = unenclosed
     """What checks run in."""
+    rules: policy.Rules | None = None
+    """What the change may be; anything where there are none."""
+    bounds: tuple[verify.Bound, ...] = ()
+    """What is measured, the campaign's own metric first, and how bad each may become."""
+    trailers: tuple[str, ...] = ()
+    """Lines that each commit has to end with; a change whose commits have them not lands as one commit that has."""
+
+
+class Conflict(Refused):
+    """The change and what has landed meanwhile are about the same lines."""
 
 
 class Checked(Record):
@@ -60,6 +69,16 @@ class Checked(Record):
     metric: str = ""
 
 
+class Verified(NamedTuple):
+    """What the checks and measurements say."""
+
+    results: tuple[verify.CheckResult, ...] = ()
+    failed: str = ""
+    """Why the change may not land."""
+    cause: str = ""
+    metric: str = ""
+
+
 class Landing(NamedTuple):
     """What became of a change.
 
@@ -73,6 +92,8 @@ class Landing(NamedTuple):
     checks: tuple[str, ...] = ()
     """Names of the checks that passed."""
     metric: str = ""
+    cause: str = ""
+    """With `failed`: `check`, `metric`, `policy` or `conflict`; '' where it is none of these."""
     results: tuple[verify.CheckResult, ...] = ()
     """Of the checks that ran this time."""
 
@@ -88,6 +109,8 @@ def land(change: Change, merging: Callable[[Checked], None], ending: verify.Endi
             return _land(change, Git(change.worktree, lock, linked=True), merging, ending)
     except (CannotWrite, GitLocked, Unavailable):
         raise
+    except Conflict as error:
+        return Landing("failed", str(error), cause="conflict")
     except Refused as error:
         return Landing("failed", str(error))
     except OpsroomError as error:
@@ -104,7 +127,7 @@ def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: 
     if before is not None and not before.commit:
         worktrees.restore(change.worktree, change.branch, before.tip)
     tip = worktrees.keep(change.worktree, change.branch, change.message)
-    if blocked := _occupied(git, change.base):  # before the checks are run for nothing
+    if blocked := occupied(git, change.base):  # before the checks are run for nothing
         return Landing("blocked", blocked)
     results: tuple[verify.CheckResult, ...] = ()
     checked = before
@@ -134,7 +157,7 @@ def landed_from(folder: Path) -> str:
 
 
 def _landed(checked: Checked, results: tuple[verify.CheckResult, ...] = ()) -> Landing:
-    return Landing("merged", "", checked.commit, tuple(checked.checks), checked.metric, results)
+    return Landing("merged", "", checked.commit, tuple(checked.checks), checked.metric, results=results)
 
 
 def _begun(git: Git, change: Change, before: Checked | None) -> str:
@@ -151,37 +174,67 @@ def _check(
     """Rebases the change onto `target` and runs the checks there: what may land, or why nothing does."""
     if not _follow(git, target, begun, change.base):
         return Landing("nothing")
-    results: tuple[verify.CheckResult, ...] = ()
-    failed = metric = ""
-    if change.checks or change.metric is not None:
+    if violated := _violation(change, git, target):
+        return Landing("failed", violated, cause="policy")
+    verified = Verified()
+    if change.checks or change.bounds:
         with verify.building(change.turn, ending) as given:
             moved = git.branch_tip(change.base) or target  # it may have moved while the turn was waited for
             begun, target = target, moved
             if not _follow(git, target, begun, change.base):
                 return Landing("nothing")
-            results, failed, metric = _verify(change, change.environment | given, ending)
+            verified = _verify(change, change.environment | given, ending)
     # everything of the worker's is committed: what lies about now was left by the checks
     git.run("reset", "--quiet", "--hard")
     git.run("clean", "--quiet", "-d", "--force")
-    passed = [result.name for result in results if result.passed]
-    if failed:
-        return Landing("failed", failed, checks=tuple(passed), results=results)
+    passed = [result.name for result in verified.results if result.passed]
+    if verified.failed:
+        return Landing("failed", verified.failed, "", tuple(passed), verified.metric, verified.cause, verified.results)
+    if change.trailers:
+        _sign(change, git, target)
     commit = git.run("rev-parse", "HEAD")
-    return Checked(tip=tip, onto=target, commit=commit, checks=passed, metric=metric), results
+    return Checked(tip=tip, onto=target, commit=commit, checks=passed, metric=verified.metric), verified.results
 
 
-def _verify(
-    change: Change, environment: dict[str, str], ending: verify.Ending
-) -> tuple[tuple[verify.CheckResult, ...], str, str]:
-    """The results of the checks, why the change may not land or '', and the metric or ''."""
+def _violation(change: Change, git: Git, target: str) -> str:
+    """Which rule the change on top of `target` violates, or ''."""
+    if change.rules is None:
+        return ""
+    violated = policy.of_paths(change.rules, diffs.changed_paths(git, target, "HEAD"))
+    if not violated and change.rules.of_lines:
+        violated = policy.of_lines(change.rules, diffs.changed_lines(git, target, "HEAD"))
+    return violated
+
+
+def _sign(change: Change, git: Git, target: str) -> None:
+    """Makes one commit with the trailers of the commits on top of `target`, unless each of them has them already."""
+    messages = [text.strip() for text in git.run("log", "--format=%B%x00", f"{target}..HEAD").split("\0")]
+    messages = [text for text in messages if text]
+    if all(set(change.trailers) <= set(text.splitlines()) for text in messages):
+        return
+    own = [text.partition("\n")[0] for text in reversed(messages) if text != change.message.strip()]
+    head, _, trailers = change.message.strip().rpartition("\n\n")
+    told = "".join(f"- {line}\n" for line in own)
+    message = f"{head}\n\n{told}\n{trailers}\n" if told else f"{head}\n\n{trailers}\n"
+    commit = git.run("commit-tree", "HEAD^{tree}", "-p", target, "-F", "-", text=message)
+    git.run("reset", "--quiet", "--soft", commit)
+
+
+def _verify(change: Change, environment: dict[str, str], ending: verify.Ending) -> Verified:
+    """Runs the checks, then measures, and stops at the first that says no."""
     logs = change.folder / "checks"
+    measured = ""
     with change.enclosing(change.worktree) as enclose:
         results = tuple(verify.run_checks(change.checks, change.worktree, logs, environment, ending, enclose))
-        failed = verify.first_failure(results)
-        if failed or change.metric is None:
-            return results, failed, ""
-        metric = verify.measure(change.metric, change.worktree, environment, logs / "metric.log", ending, enclose)
-    return results, "" if metric else f"metric {change.metric.name} gave no number", metric
+        if failed := verify.first_failure(results):
+            return Verified(results, failed, "check")
+        for number, bound in enumerate(change.bounds):
+            log = logs / f"{f'guard-{number}' if number else 'metric'}.log"
+            value = verify.measure(bound.metric, change.worktree, environment, log, ending, enclose)
+            measured = measured or (value if bound.main else "")
+            if failed := bound.failed(value):
+                return Verified(results, failed, "metric", measured)
+    return Verified(results, metric=measured)
 
 
 def _follow(git: Git, target: str, begun: str, base: str) -> bool:
@@ -205,10 +258,12 @@ def _rebase(git: Git, base: str, *where: str) -> None:
     except GitError as error:
         conflicts = (git.ask("diff", "--name-only", "--diff-filter=U", "--ignore-submodules=dirty") or "").split()
         git.ask("rebase", "--abort")
-        raise Refused(f"conflict with {base} in {', '.join(conflicts[:5])}" if conflicts else str(error)) from None
+        if conflicts:
+            raise Conflict(f"conflict with {base} in {', '.join(conflicts[:5])}") from None
+        raise Refused(str(error)) from None
 
 
-def _occupied(git: Git, base: str) -> str:
+def occupied(git: Git, base: str) -> str:
     """Why the branch `base` can't be moved now, in a few words, or ''."""
     checkout = git.checkout_of(base)
     if checkout is not None and Git(checkout).has_local_changes():
@@ -227,7 +282,7 @@ def _move(git: Git, base: str, old: str, new: str) -> str:
         if checkout is None:
             git.run("update-ref", "-m", "opsroom: land", f"refs/heads/{base}", new, old)
             return ""
-        if blocked := _occupied(git, base):
+        if blocked := occupied(git, base):
             return blocked
         inside = Git(checkout)
         if inside.run("rev-parse", "HEAD") != old:

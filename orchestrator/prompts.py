@@ -3,6 +3,7 @@
 A worker starts fresh each time: the spec, where an earlier attempt left off, what was answered, what is unread.
 """
 
+from state.envelope import Packet
 from state.messages import Message
 
 __all__ = ["VERBS", "build", "fitting"]
@@ -36,14 +37,20 @@ def build(
     answers: list[tuple[Message, Message]],
     unread: list[Message],
     earlier: str,
+    packet: Packet | None = None,
 ) -> str:
-    """The whole prompt. `answers` pairs each question with its answer; `earlier` says how the last attempt ended."""
+    """The whole prompt. `answers` pairs each question with its answer; `earlier` says how the last attempt ended.
+
+    `packet` says why its change was not taken, where it was not.
+    """
     parts = [_cut(spec, "spec.md").rstrip() + "\n"]
     if campaign.strip():
         parts.append(_cut(campaign, "the campaign's prompt.md").rstrip() + "\n")
     parts.append(VERBS)
     if earlier:
         parts.append(f"## The attempt before this one\n{earlier}\n")
+    if packet is not None:
+        parts.append(_failure(packet))
     if checkpoint.strip():
         parts.append(f"## Your last checkpoint\n{_cut(checkpoint, 'worker/checkpoint.md').rstrip()}\n")
     if answers:
@@ -65,6 +72,30 @@ def fitting(unread: list[Message]) -> list[Message]:
             break
         taken.append(message)
     return taken
+
+
+def _failure(packet: Packet) -> str:
+    """What has to be repaired, or why the work begins again."""
+    if packet.kind == "conflict":
+        lines = ["## Begin again", f"Your change was not taken: {packet.failed}. The worktree is without it."]
+    else:
+        lines = ["## Repair your change", f"It was not taken: {packet.failed}. It lies in the worktree, committed."]
+    if packet.check:
+        status = "it ran out of time" if packet.status is None else f"exit status {packet.status}"
+        lines.append(f"The check `{packet.check}` failed ({status}). Its last lines:")
+        lines += [f"    {line}" for line in packet.lines]
+    if packet.metric_before or packet.metric_after:
+        before, after = (text or "not known" for text in (packet.metric_before, packet.metric_after))
+        lines.append(f"The metric was {before} without your change, and is {after} with it.")
+    if packet.earlier:
+        lines.append("Earlier tries:")
+        for tried in packet.earlier:
+            said = f" The worker said: {_line(tried.said)[:500]}" if tried.said else ""
+            lines.append(f"- attempt {tried.attempt}: {tried.failed}.{said}")
+    if packet.elsewhere:
+        lines.append("What has changed beside your item since you began, in case the cause is there:")
+        lines += [f"- {line}" for line in packet.elsewhere]
+    return "\n".join(lines) + "\n"
 
 
 def _line(text: str) -> str:

@@ -19,6 +19,7 @@ from state.layout import StateDir
 
 __all__ = [
     "BUILD",
+    "Bound",
     "CheckResult",
     "Ending",
     "Interrupted",
@@ -74,6 +75,32 @@ class CheckResult(NamedTuple):
     def passed(self) -> bool:
         """Whether it ended with 0."""
         return self.status == 0
+
+
+class Bound(NamedTuple):
+    """What a metric may become, where it had the value `baseline` once."""
+
+    metric: Metric
+    baseline: str = ""
+    tolerance: float | None = None
+    """By which share of the baseline it may get worse; None: by any."""
+    main: bool = True
+    """It is the campaign's own, else a guard."""
+
+    def failed(self, value: str) -> str:
+        """Why `value` will not do, in a few words; '' if it will."""
+        if not value:
+            return f"metric {self.metric.name} gave no number"
+        if self.tolerance is None or not self.baseline:
+            return ""
+        before, after = float(self.baseline), float(value)
+        lower = self.metric.better == "lower"
+        allowed = abs(before) * self.tolerance
+        if (after - before if lower else before - after) <= allowed + 1e-9 * abs(before):
+            return ""
+        bound = f"at most {before + allowed:g}" if lower else f"at least {before - allowed:g}"
+        share = f" ({self.tolerance:.1%} of {self.baseline})" if self.tolerance else ""
+        return f"metric {self.metric.name} got worse: {self.baseline} → {value}, {bound}{share}"
 
 
 @contextlib.contextmanager

@@ -97,6 +97,7 @@ def prepare(
     sparse: Sequence[str] = (),
     *,
     anew: bool = False,
+    at_base: bool = False,
 ) -> str:
     """Makes `worktree` ready on the attempt's branch and returns the commit it stands at.
 
@@ -104,8 +105,9 @@ def prepare(
 
     The branch begins where the worktree stands if there is one, with everything uncommitted in it; else at the
     newest earlier attempt's branch; else at `base`. An operation that a worker left unfinished is set aside first.
-    Where the task begins `anew`, branches that have its name are of another one, and are renamed. Raises `BaseGone`
-    where there is nothing to begin at, `GitError`, `Refused` or `CannotWrite`.
+    Where the task begins `anew`, branches that have its name are of another one, and are renamed. Where it begins
+    again `at_base`, all that earlier attempts did stays on their branches. Raises `BaseGone` where there is nothing to
+    begin at, `GitError`, `Refused` or `CannotWrite`.
     """
     branch = attempt_branch(task_id, attempt)
     with alone(_adding(worktree)) as lock:
@@ -117,12 +119,15 @@ def prepare(
             if inside.ask("symbolic-ref", "--short", "HEAD") != branch:
                 if unfinished(inside):
                     set_aside(worktree, _newest(git, task_id, attempt - 1) or branch)
-                inside.run("switch", "--quiet", "--force-create", branch)
+                if at_base:
+                    keep(worktree, _newest(git, task_id, attempt - 1) or branch, "Kept before it begins again")
+                where = [f"refs/heads/{base}"] if at_base else []
+                inside.run("switch", "--quiet", "--no-track", "--force-create", branch, *where)
             return inside.run("rev-parse", "HEAD")
         worktree_links.remove_half(git, worktree)
         if anew:
             _set_earlier_apart(git, task_id, base)
-        start = _newest(git, task_id, attempt) or base
+        start = base if at_base and not git.branch_tip(branch) else _newest(git, task_id, attempt) or base
         if git.commit_of(start) is None:
             raise BaseGone(f"branch {start!r} does not exist", todo="set orchestrator.base in opsroom.toml")
         _add(git, worktree, sparse, "-B", branch, "--", str(worktree), start)

@@ -126,6 +126,8 @@ class Packet(Record):
 
     failed: str
     """The sentence that the status has, too."""
+    kind: str = "check"
+    """`check`, `metric`, or `conflict`: then the work begins again where the campaign's branch stands."""
     check: str = ""
     status: int | None = None
     """The check's exit status; none where it ran out of time, or where no check failed but a metric."""
@@ -136,6 +138,8 @@ class Packet(Record):
     elsewhere: list[str] = []
     """What changed on the campaign's branch since the item's worker began: commits with their files."""
     earlier: list[Tried] = []
+    said: str = ""
+    """What the worker said that it had done, for the next packet."""
 
 
 def unknown_limit(campaign: Campaign) -> str:

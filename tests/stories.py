@@ -92,10 +92,14 @@ class Story:
         self._write_configuration()
 
     def campaign(self, name: str, items: list[str], agent: str = "worker", envelope: str = "", text: str = "") -> None:
-        """Writes a campaign; `envelope` is TOML besides its agent, `text` its campaign.md instead of one by `items`."""
+        """Writes a campaign; `envelope` is TOML besides its agent, `text` its campaign.md instead of one by `items`.
+
+        An envelope without a policy allows everything: items need not be files.
+        """
         folder = self.state.campaign(name)
         folder.root.mkdir(parents=True)
-        folder.envelope.write_text(f"agent = {json.dumps(agent)}\n{envelope}")
+        anything = "" if "[policy]" in envelope else '\n[policy]\nallow = ["*"]\n'
+        folder.envelope.write_text(f"agent = {json.dumps(agent)}\n{envelope}{anything}")
         queue = "".join(f"{number}. {item}\n" for number, item in enumerate(items, 1))
         head = "# A campaign\n\nSTATUS: paused\nSTOP_REASON:\nNEXT_INDEX: 1\nINVOCATIONS_STARTED: 0\n"
         folder.queue.write_text(text or f"{head}NO_PROGRESS_COUNT: 0\n\n## Queue\n{queue}\n## History\n")

@@ -122,9 +122,7 @@ def test_without_a_file_or_an_envelope_nothing_is_done() -> None:
     assert plan(campaign(envelope=None), tasks("merged"), busy=False) == []
 
 
-def test_the_spec_of_an_item_says_what_it_is_and_what_holds_for_all() -> None:
+def test_the_spec_of_an_item_says_what_it_is() -> None:
     file = campaign().file
     assert file is not None
-    assert spec_of(campaign(), file.queue[1]) == (
-        "# Twos: b.txt\n\nItem 2 of campaign twos: `b.txt`.\n\n- why: easy\n\nPolicy: Be careful.\n"
-    )
+    assert spec_of(campaign(), file.queue[1]) == ("# Twos: b.txt\n\nItem 2 of campaign twos: `b.txt`.\n\n- why: easy\n")

@@ -29,7 +29,6 @@ def change(story: Story, **parts: Any) -> Change:
         "base": "main",
         "message": "the change",
         "checks": [],
-        "metric": None,
         "environment": {},
         "folder": folder,
         "turn": verify.Turn(story.state, Who("0001", 1), DEADLINE),
@@ -39,6 +38,10 @@ def change(story: Story, **parts: Any) -> Change:
 
 def check(script: str) -> list[Check]:
     return [Check(name="check", command=["sh", "-c", script])]
+
+
+def measured(*command: str, baseline: str = "", tolerance: float | None = None) -> tuple[verify.Bound, ...]:
+    return (verify.Bound(Metric(name="lines", command=list(command)), baseline, tolerance),)
 
 
 def land(what: Change, merging: Callable[[Checked], None] = lambda checked: None) -> Landing:
@@ -148,11 +151,11 @@ def test_a_failed_check_moves_nothing_and_leaves_no_litter(story: Story) -> None
 
 
 def test_a_metric_is_measured_with_the_change_and_must_be_a_number(story: Story) -> None:
-    what = change(story, metric=Metric(name="lines", command=["sh", "-c", "wc -l < notes.txt"]))
+    what = change(story, bounds=measured("sh", "-c", "wc -l < notes.txt"))
     write(what, "notes.txt")
     assert land(what).metric == "1"
     write(what, "notes.txt", "more\n")
-    landing = land(what._replace(metric=Metric(name="lines", command=["true"]), folder=what.folder.with_name("2")))
+    landing = land(what._replace(bounds=measured("true"), folder=what.folder.with_name("2")))
     assert (landing.outcome, landing.why) == ("failed", "metric lines gave no number")
 
 
@@ -194,7 +197,7 @@ def test_a_base_that_moves_while_the_turn_is_waited_for_is_what_the_change_is_ch
 
 def test_a_crash_after_the_branch_moved_is_merged_and_not_done_twice(story: Story) -> None:
     runs = story.folder / "runs"
-    what = change(story, checks=check(f"echo run >> {runs}"), metric=Metric(name="m", command=["echo", "7"]))
+    what = change(story, checks=check(f"echo run >> {runs}"), bounds=measured("echo", "7"))
     write(what)
     first = land(what)
     advance(story)
