@@ -9,17 +9,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator import tasks
+from orchestrator import campaign_moves, tasks
+from orchestrator.campaign_moves import CampaignMoves
 from orchestrator.config import Config
 from orchestrator.events import Events
-from state import commands, files, messages
-from state.campaign_file import CampaignFile
-from state.envelope import Run
+from state import commands, files
 from state.errors import CannotWrite, OpsroomError, Refused
 from state.layout import StateDir
 from state.machine import PROVIDER
-from state.messages import Message
-from state.model import CHECKING, FINAL, Command, Outcome, Task, encode
+from state.model import CHECKING, FINAL, Command, Outcome, Task
 from state.views import Fleet, TaskView
 
 __all__ = ["Inbox", "Obeyed"]
@@ -53,6 +51,7 @@ class Inbox:
         self._config = config
         self._events = events
         self._busy = busy
+        self._campaign_moves = CampaignMoves(state, config, events)
         self._earlier = frozenset((*commands.waiting(state), *commands.unfinished(state)))
         self._taken: list[str] | None = None
         """Commands that were taken and have no outcome yet, oldest first; None before the first look."""
@@ -105,11 +104,10 @@ class Inbox:
             case "pause" | "resume" | "stop" | "kill" | "retry":
                 return command.task, self._move(name, command, self._find(command, fleet), alive, now)
             case "message":
-                return command.task, self._message(name, command, self._find(command, fleet))
-            case "campaign-start":
-                return "", self._start_campaign(name, command, fleet, now)
-            case "campaign-pause":
-                return "", self._pause_campaign(command, fleet)
+                view = self._find(command, fleet)
+                return command.task, Obeyed(tasks.send_on(self._state, view.id, name, command))
+            case verb if verb in campaign_moves.VERBS:
+                return "", Obeyed(self._campaign_moves.obey(name, command, fleet, now))
             case "release":
                 return "", self._release(command, fleet)
             case "shutdown":
@@ -181,67 +179,10 @@ class Inbox:
             raise Refused(f"{view.id} is {state}; {_hint(verb, state)}")
         to = {"pause": "paused", "stop": "cancelled", "kill": "cancelled"}.get(verb, "queued")
         changes = {"failures": 0} if to == "queued" else {}
+        changes |= {"repairs": 0, "conflicts": 0} if verb == "retry" else {}
         why = f"{verb} by {command.by}{': ' if command.text else ''}{command.text}"
         tasks.move(self._state, self._events, view.id, status, now, to, why=why, cause=name, **changes)
         return Obeyed(frozenset({f"tasks/{view.id}/status.toml"}), grace=grace)
-
-    def _message(self, name: str, command: Command, view: TaskView) -> Obeyed:
-        folder = self._state.task(view.id)
-        text = f"{name.removesuffix('.toml').removesuffix('-message')}-message.md"
-        message = Message(kind="message", at=command.at, by=command.by, body=command.text)
-        if not files.exists(folder.inbox_done / text):
-            with contextlib.suppress(FileExistsError):
-                files.create(self._state.root, folder.inbox / text, messages.render(message))
-        return Obeyed(frozenset({f"tasks/{view.id}/inbox/{text}"}))
-
-    # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def _start_campaign(self, name: str, command: Command, fleet: Fleet, now: datetime) -> Obeyed:
-        view = fleet.campaigns.get(command.campaign)
-        if view is None:
-            raise Refused(f"there is no campaign {command.campaign[:100]!r}")
-        if view.file is None or view.envelope is None:
-            raise Refused(str(view.faults[0]))
-        numbers = [number for number, run in view.runs if run.cause == name]
-        paths = set()
-        if not numbers:
-            if view.file.faults:
-                raise Refused(str(view.file.faults[0]))
-            if not view.file.queue:
-                raise Refused(f"campaigns/{view.name}/campaign.md has no item in its queue")
-            if view.envelope.agent not in self._config.agents:
-                raise Refused(f"there is no agent {view.envelope.agent!r} in opsroom.toml")
-            if unknown := next(iter(view.envelope.budgets.extra), ""):
-                file = f"campaigns/{view.name}/campaign.toml"
-                raise Refused(f"{file}: unknown key {unknown!r} in budgets: it would limit nothing")
-            if view.file.status == "running" and view.runs and view.runs[-1][1].ended is None:
-                raise Refused(f"campaign {view.name} is running")
-            number = max((number for number, _ in view.runs), default=0) + 1
-            path = self._state.campaign(view.name).run(number)
-            files.create(self._state.root, path, encode(Run(started=now, cause=name)))
-            paths.add(self._state.relative(path))
-        elif dict(view.runs)[numbers[0]].ended is not None:
-            return Obeyed()
-        paths.add(self._set_status(view.name, "running", ""))
-        return Obeyed(frozenset(paths))
-
-    def _pause_campaign(self, command: Command, fleet: Fleet) -> Obeyed:
-        view = fleet.campaigns.get(command.campaign)
-        if view is None or view.file is None:
-            raise Refused(f"there is no campaign {command.campaign[:100]!r} that can be read")
-        if view.file.status == "paused":  # it was done before a crash, or by hand
-            return Obeyed()
-        if view.file.status != "running":
-            raise Refused(f"campaign {view.name} is not running: {view.file.status}")
-        return Obeyed(frozenset({self._set_status(view.name, "paused", f"paused by {command.by}")}))
-
-    def _set_status(self, campaign: str, status: str, why: str) -> str:
-        path = self._state.campaign(campaign).queue
-        file = CampaignFile(files.read(self._state.root, path), self._state.relative(path))
-        file.set("STATUS", status)
-        file.set("STOP_REASON", why)
-        files.replace(self._state.root, path, file.render())
-        return self._state.relative(path)
 
 
 def _hint(verb: str, state: str) -> str:

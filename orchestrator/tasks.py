@@ -1,5 +1,6 @@
 """Makes tasks and moves them: the two things that write `task.toml`, `spec.md` and `status.toml`."""
 
+import contextlib
 import os
 import shutil
 from datetime import datetime
@@ -9,13 +10,14 @@ import msgspec
 
 from orchestrator.budgets import of_running
 from orchestrator.events import Events
-from state import files
+from state import files, messages
 from state.errors import CannotWrite
 from state.layout import StateDir, TaskDir
-from state.model import Status, Task, encode
+from state.messages import Message
+from state.model import Command, Status, Task, encode
 from state.views import TaskView
 
-__all__ = ["BY", "count", "create", "move", "names", "next_id", "paths_of"]
+__all__ = ["BY", "count", "create", "move", "names", "next_id", "paths_of", "send_on"]
 
 BY = "orchestrator"
 
@@ -87,6 +89,17 @@ def move(
             why=status.why or status.waiting_on,
         )
     return status
+
+
+def send_on(state: StateDir, task_id: str, name: str, command: Command) -> frozenset[str]:
+    """Puts the text of the command `name` into the task's inbox, once however often it is called; its path."""
+    folder = state.task(task_id)
+    message = Message(kind="message", at=command.at, by=command.by, body=command.text)
+    file = f"{name.removesuffix('.toml').removesuffix(f'-{command.verb}')}-message.md"
+    if not files.exists(folder.inbox_done / file):
+        with contextlib.suppress(FileExistsError):
+            files.create(state.root, folder.inbox / file, messages.render(message))
+    return frozenset({f"tasks/{task_id}/inbox/{file}"})
 
 
 def count(state: StateDir, view: TaskView) -> frozenset[str]:

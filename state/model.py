@@ -234,6 +234,10 @@ class Command(Record):
     spec: str = ""
     agent: str = ""
     parent: str = ""
+    index: Count = 0
+    """An item of the campaign, by its number."""
+    before: Count = 0
+    """The item above which it is to stand; 0: below all others."""
 
 
 class Outcome(Record):
