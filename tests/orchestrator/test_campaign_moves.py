@@ -165,7 +165,7 @@ def test_while_its_worker_runs_an_item_is_neither_deferred_nor_given_back_and_ot
     twos.send("campaign-start", campaign="twos")
     running = twos.up("--once")
     twos.wait((twos.state.task("twos-0001").root / "on").exists, "the first item")
-    asked = [
+    asked: list[tuple[str, dict[str, Any]]] = [
         ("defer", {"index": 1, "text": "x"}),
         ("skip", {"index": 1}),
         ("retry", {"index": 1}),
@@ -197,7 +197,7 @@ def test_while_its_worker_runs_an_item_is_neither_deferred_nor_given_back_and_ot
 def test_what_cannot_be_done_with_an_item_is_refused_and_changes_nothing(twos: Story) -> None:
     obey(twos, ("skip", {"index": 2}))
     before = queue_of(twos).read_bytes()
-    refused = {
+    refused: dict[str, tuple[str, dict[str, Any]]] = {
         "there is no campaign 'none'": ("skip", {"campaign": "none", "index": 1}),
         "the queue has no item 9": ("defer", {"index": 9, "text": "x"}),
         "the queue has no item 0": ("retry", {}),
