@@ -119,6 +119,7 @@ class CampaignRuns:
             if not file.metric("METRIC_START"):
                 file.set("METRIC_START", value)
             file.set("METRIC_CURRENT", value)
+        file.set("NO_PROGRESS_COUNT", 0)  # a person has looked and started it: it may try again
         path = self._change_run(
             name,
             begun.run,

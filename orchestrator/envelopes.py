@@ -54,7 +54,9 @@ def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> En
 
 
 def _bounds(campaign: CampaignView, found: Campaign) -> tuple[verify.Bound, ...]:
-    baselines = campaign.runs[-1][1].baselines if campaign.runs else {}
+    baselines: dict[str, str] = {}
+    for _, run in campaign.runs:  # the newest has none while it is being begun
+        baselines = run.baselines | baselines
     bounds = []
     if metric := found.metric:
         bounds.append(verify.Bound(metric, baselines.get(metric.name, ""), metric.tolerance))

@@ -207,10 +207,11 @@ def _violation(change: Change, git: Git, target: str) -> str:
 
 
 def _sign(change: Change, git: Git, target: str) -> None:
-    """Makes one commit with the trailers of the commits on top of `target`, unless each of them has them already."""
+    """Makes one commit with the trailers of what is on top of `target`, unless the worker's own commits have them."""
     messages = [text.strip() for text in git.run("log", "--format=%B%x00", f"{target}..HEAD").split("\0")]
     messages = [text for text in messages if text]
-    if all(set(change.trailers) <= set(text.splitlines()) for text in messages):
+    signed = all(set(change.trailers) <= set(text.splitlines()) for text in messages)
+    if signed and (len(messages) == 1 or change.message.strip() not in messages):
         return
     own = [text.partition("\n")[0] for text in reversed(messages) if text != change.message.strip()]
     head, _, trailers = change.message.strip().rpartition("\n\n")
