@@ -119,7 +119,8 @@ class CampaignRuns:
             if not file.metric("METRIC_START"):
                 file.set("METRIC_START", value)
             file.set("METRIC_CURRENT", value)
-        file.set("NO_PROGRESS_COUNT", 0)  # a person has looked and started it: it may try again
+        if file.counter("NO_PROGRESS_COUNT"):  # a person has looked and started it: it may try again
+            file.set("NO_PROGRESS_COUNT", 0)
         path = self._change_run(
             name,
             begun.run,
