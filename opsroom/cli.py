@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "group", "run"]
 COMMANDS = {
     "answer": "opsroom.commands.acts",
     "ask": "opsroom.commands.worker",
+    "campaign": "opsroom.commands.campaign",
     "capture": "opsroom.commands.worker",
     "checkpoint": "opsroom.commands.worker",
     "demo": "opsroom.commands.demo",
@@ -50,6 +51,7 @@ COMMANDS = {
 SECTIONS = (
     ("See and steer", ("demo", "init", "doctor", "up", "down", "tui", "status", "log")),
     ("Tasks", ("spawn", "tell", "answer", "pause", "resume", "stop", "kill", "retry", "release")),
+    ("Campaigns", ("campaign",)),
     (
         "For workers",
         ("ask", "checkpoint", "note", "handoff", "stop", "result", "capture", "lock", "usage", "unavailable"),

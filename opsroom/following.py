@@ -39,7 +39,7 @@ def line_of(event: dict[str, Any]) -> str:
     return clean_line(f"{at}  {said}{': ' + str(why) if why else ''}", 500)
 
 
-def _silence_output() -> None:
+def silence_output() -> None:
     """Leaves nothing for the interpreter's end to trip over."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -73,7 +73,7 @@ def follow(state: StateDir, say: Callable[[str], None] | None) -> Iterator[None]
                 try:
                     say(str(event) if isinstance(event, Fault) else line_of(event))
                 except OSError:  # nobody reads it any more: a pipe was closed, or a terminal
-                    _silence_output()
+                    silence_output()
                     return
             if last and not batch.more:
                 return
