@@ -113,6 +113,7 @@ class Git:
                     stdout=subprocess.PIPE,
                     stderr=said,
                     pass_fds=self._holding,
+                    process_group=0,  # a Ctrl-C is for the orchestrator, which lets what is under way come to its end
                 )
             except OSError as error:
                 raise GitError(f"git in {self.folder}: {error.strerror or error}") from None
@@ -165,6 +166,7 @@ class Git:
                 timeout=SECONDS,
                 check=False,
                 pass_fds=self._holding,
+                process_group=0,  # a Ctrl-C is for the orchestrator, which lets what is under way come to its end
             )
         except FileNotFoundError as error:
             missing = "git is not installed" if error.filename == "git" else f"{self.folder} is gone"
