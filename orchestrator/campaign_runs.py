@@ -14,6 +14,7 @@ from orchestrator.config import Config
 from orchestrator.enclosure import Enclosing, unenclosed
 from orchestrator.events import Events
 from orchestrator.git import Git, GitError, GitLocked
+from orchestrator.notify import Notifier
 from state import files, locks
 from state.campaign_file import CampaignFile
 from state.envelope import Run
@@ -47,6 +48,7 @@ class CampaignRuns:
         self._config = config
         self._events = events
         self._enclosing = enclosing
+        self._notifier = Notifier(config.notify)
         self._sparse = tuple(config.worktrees.sparse)
 
     def envelope(self, fleet: Fleet, view: TaskView) -> Envelope:
@@ -222,6 +224,7 @@ class CampaignRuns:
                     decision.campaign,
                     decision.run,
                     ended=now,
+                    notified=now if self._config.notify.config and decision.status != "paused" else None,
                     halted=decision.status,
                     why=decision.why,
                     items=len(lines),
@@ -232,7 +235,27 @@ class CampaignRuns:
                 )
             )
         self._events.tell("halt", campaign=decision.campaign, status=decision.status, why=decision.why)
+        if decision.run and decision.status != "paused":  # a person did that, and knows
+            self._tell_person(decision, file)
         return frozenset(paths)
+
+    def _tell_person(self, decision: campaigns.Halt, file: CampaignFile) -> None:
+        done = len(file.queue) - len(file.remaining)
+        body = f"{decision.why or decision.status}\n{done} of {len(file.queue)} items are done. "
+        self._notifier.send(
+            f"Opsroom: {decision.campaign} halted: {decision.status}",
+            body + campaigns.next_step(decision.campaign, decision.status),
+        )
+
+    def close(self) -> None:
+        """Waits until what is being told a person has been told."""
+        self._notifier.close()
+        self.look()
+
+    def look(self) -> None:
+        """Says which notifications did not get through."""
+        for why in self._notifier.failures():
+            self._events.tell("trouble", what="notify", why=why)
 
     # ── files ───────────────────────────────────────────────────────────────────────────────────────────────
 

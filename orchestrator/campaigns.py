@@ -20,6 +20,7 @@ __all__ = [
     "Record",
     "branch_of",
     "is_progress",
+    "next_step",
     "number_of",
     "plan",
     "spec_of",
@@ -193,6 +194,18 @@ def _without_progress(view: CampaignView) -> str:
     if not limit or count < limit:
         return ""
     return f"{count} items in a row brought no progress" if count > 1 else "an item brought no progress"
+
+
+def next_step(campaign: str, status: str) -> str:
+    """What a person does about a campaign that has halted, as a sentence."""
+    start = f"opsroom campaign start {campaign}"
+    return {
+        "complete": f"Look at it and land it: opsroom campaign land {campaign}.",
+        "stop": f"Answer, reword or defer the item, then go on: {start}.",
+        "budget_exhausted": f"Raise the budget in its campaign.toml, then go on: {start}.",
+        "no_progress": f"Look at the last items, and change the policy or the queue, then go on: {start}.",
+        "error": f"Mend what it names, then go on: {start}.",
+    }.get(status, f"Go on: {start}.")
 
 
 def is_progress(envelope: Campaign, before: str, after: str) -> bool:

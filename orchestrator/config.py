@@ -119,6 +119,15 @@ class Sandbox(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Whether checks and metrics run in it, too: they run what the worker wrote."""
 
 
+class Notify(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[notify]`: how a person hears that a campaign has halted."""
+
+    config: Annotated[str, msgspec.Meta(pattern=r"\A((~/|/)[^\0\n]+)?\Z")] = ""
+    """A file of apprise's, text or YAML, that names services; ''  for none."""
+    seconds: Seconds = 30.0
+    """How long they are waited for."""
+
+
 class Config(Record):
     """The whole file."""
 
@@ -128,6 +137,7 @@ class Config(Record):
     budgets: Budgets = msgspec.field(default_factory=Budgets)
     worktrees: Worktrees = msgspec.field(default_factory=Worktrees)
     sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
+    notify: Notify = msgspec.field(default_factory=Notify)
 
 
 def load(folder: Path) -> Config:
@@ -140,7 +150,7 @@ def load(folder: Path) -> Config:
     if config.extra:
         key = next(iter(config.extra))
         fault = Fault(FILE, _line_of(text, key), f"unknown key {key!r}")
-        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets, worktrees, sandbox")
+        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets, worktrees, sandbox, notify")
     for name, agent in config.agents.items():
         if not agent.command or not agent.command[0]:
             raise BadFile(Fault(FILE, _line_of(text, "agents", name), f"agents.{name}: command is empty"))

@@ -136,6 +136,7 @@ class Orchestrator:
                 finally:
                     watcher.stop()
                     self._sampling.close()
+                    self._campaigns.close()
             lease.lease.why = self.why
             self._events.tell("down", why=self.why)
         listening.join(timeout=2)
@@ -258,6 +259,7 @@ class Orchestrator:
         for decision in decisions:
             with self._troubles.trying(decision.task):
                 self._carry_out(decision, now)
+        self._campaigns.look()
         planned = 0
         for name in list(self._known.fleet.campaigns):
             with self._troubles.trying(f"campaign {name}"):

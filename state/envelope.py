@@ -111,6 +111,8 @@ class Run(Record):
     spent: Usage = msgspec.field(default_factory=Usage)
     """What the run itself has used, once it has ended."""
     proposals: list[Proposal] = []
+    notified: Time | None = None
+    """When its halt began to be told to the services that are configured; before that, so that it is told once."""
 
 
 class Tried(Record):
