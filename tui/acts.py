@@ -92,6 +92,10 @@ class Acts:
         """How many have no outcome yet."""
         return sum(act.open for act in self._acts.values())
 
+    def is_open(self, number: int) -> bool:
+        """Whether the fate of act `number` is not known yet."""
+        return number in self._acts and self._acts[number].open
+
     def _set(self, act: Act) -> Act:
         self._acts[act.number] = self.shown = act
         return act

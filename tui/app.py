@@ -21,15 +21,17 @@ from state.times import utc_now
 from state.views import TaskView
 from tui import post, theme
 from tui.acts import Act, Acts, act_line
+from tui.alerts import Alert, Alerts
 from tui.attention import Entry
 from tui.feed import Feed
 from tui.keymap import bindings
 from tui.palette import Actions
 from tui.post import Posted
 from tui.quiet import Habits
+from tui.screens.campaign import CampaignScreen
 from tui.screens.fleet import FleetScreen
 from tui.screens.help import HelpScreen
-from tui.text import Line, line
+from tui.text import Line, cut, line
 from tui.widgets.typing_line import TypingLine
 
 __all__ = ["OpsroomApp", "run"]
@@ -115,6 +117,8 @@ class OpsroomApp(App[None], inherit_bindings=False):
         self.fleet = FleetScreen()
         self._start = start_orchestrator
         self._habits = Habits()
+        self._alerts = Alerts(state.repository.name)
+        self.terminal_title = ""
         self._notice: tuple[str, datetime] | None = None
         self._feed = Feed(state, self._announce)
         self.animation_level = "none"
@@ -152,14 +156,16 @@ class OpsroomApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Shows the fleet and begins to read."""
+        self._control("\x1b[22;2t")  # keep the title that the terminal has
         self.push_screen(self.fleet)
         self.app_resume_signal.subscribe(self, lambda _: self._feed.rescan())
         self._feed.start()
         self.set_interval(1.0, self.tick)
 
     def on_unmount(self) -> None:
-        """Stops reading."""
+        """Stops reading, and gives the terminal its old title back."""
         self._feed.stop()
+        self._control("\x1b[23;2t")
 
     # what was read
 
@@ -177,14 +183,17 @@ class OpsroomApp(App[None], inherit_bindings=False):
                 self._habits.note(before.tasks.get(name), view)
         for act in self.acts.named(snapshot.change.paths, self.state.root):
             self._look_for_outcome(act)
+        self.set_alert(self._alerts.heard(snapshot))
         if self.fleet.ready:
-            self.fleet.show(snapshot)
+            for screen in self._screens:
+                screen.show(snapshot)
 
     def tick(self) -> None:
         """Draws what time alone changes; called once a second."""
         self.acts.tick(self.clock(), leases.alive(self.fleet.snapshot.fleet.lease, self.clock()))
-        if self.fleet.ready and self.fleet.is_current:
-            self.fleet.tick()
+        for screen in self._screens:
+            if screen.is_current:
+                screen.tick()
 
     def quiet(self, view: TaskView, now: datetime) -> bool:
         """Whether a worker is silent beyond its habit."""
@@ -198,13 +207,72 @@ class OpsroomApp(App[None], inherit_bindings=False):
             if entry.question is None or (entry.name, entry.question.name) not in self.answered
         )
 
+    # where it is shown
+
+    @property
+    def campaign(self) -> CampaignScreen | None:
+        """The campaign screen, while one is open."""
+        return next((one for one in self._screen_stack if isinstance(one, CampaignScreen)), None)
+
+    @property
+    def _screens(self) -> tuple[FleetScreen | CampaignScreen, ...]:
+        """Those that have their parts, and show what is known and said."""
+        campaign = self.campaign
+        return tuple(one for one in (self.fleet, campaign) if one is not None and one.ready)
+
+    def _show_activity(self) -> None:
+        for screen in self._screens:
+            screen.show_activity()
+
+    def open_campaign(self, name: str) -> None:
+        """Opens the screen of a campaign, in place of another one's."""
+        if (campaign := self.campaign) is not None:
+            if campaign.name_of == name:
+                return
+            self.close_campaign()
+        self.push_screen(CampaignScreen(name, self.fleet.snapshot))
+
+    def close_campaign(self) -> None:
+        """Goes back to the fleet."""
+        while self.campaign is not None:
+            self.pop_screen()
+        self.fleet.show_activity()
+        self.fleet.tick()
+
+    def set_alert(self, alert: Alert) -> None:
+        """Rings, and gives the terminal its title."""
+        if alert.ring:
+            self.bell()
+        if alert.title != self.terminal_title:
+            self.terminal_title = alert.title
+            self._control(f"\x1b]2;{alert.title}\x07")
+
+    def _control(self, sequence: str) -> None:
+        """Sends what the terminal obeys and does not show, if it is one that does."""
+        if self._driver is not None and not self.is_headless and os.environ.get("TERM") not in ("linux", "dumb"):
+            self._driver.write(sequence)
+
     # what is sent
 
-    def command(self, verb: str, *, task: str = "", campaign: str = "") -> None:
-        """Sends a command to the orchestrator."""
-        label = f"{verb.replace('-', ' ')} {line(task or campaign, 60)}"
-        write = partial(post.command, self.state, verb, self.clock(), task=task, campaign=campaign)
-        self.send(label, self.state.inbox_done, write)
+    def command(
+        self, verb: str, *, task: str = "", campaign: str = "", text: str = "", index: int = 0, before: int = 0
+    ) -> Act:
+        """Sends a command to the orchestrator; `index` and `before` are items of the campaign."""
+        item = f" {index}" if index else ""
+        words = f": “{cut(line(text), 60)}”" if text else ""
+        label = f"{verb.replace('-', ' ')} {line(task or campaign, 60)}{item}{words}"
+        write = partial(
+            post.command,
+            self.state,
+            verb,
+            self.clock(),
+            task=task,
+            campaign=campaign,
+            text=text,
+            index=index,
+            before=before,
+        )
+        return self.send(label, self.state.inbox_done, write)
 
     def send(self, label: str, done: Path, write: Callable[[], Posted], *, to_worker: bool = False) -> Act:
         """Has `write` write in a thread, and follows what becomes of it; `done` is where its outcome will be."""
@@ -220,8 +288,7 @@ class OpsroomApp(App[None], inherit_bindings=False):
                 self.post_message(self.Wrote(act.number, posted))
 
         self.run_worker(work, thread=True, group="acts")
-        if self.fleet.ready:
-            self.fleet.show_activity()
+        self._show_activity()
         return act
 
     def on_opsroom_app_wrote(self, message: Wrote) -> None:
@@ -232,7 +299,7 @@ class OpsroomApp(App[None], inherit_bindings=False):
         else:
             act = self.acts.sent(message.number, message.posted.name, message.posted.unrecorded)
             self._look_for_outcome(act)  # it may have come before its name was known here
-        self.fleet.show_activity()
+        self._show_activity()
 
     def _look_for_outcome(self, act: Act) -> None:
         def work() -> None:
@@ -248,7 +315,7 @@ class OpsroomApp(App[None], inherit_bindings=False):
         if act.fate == "refused":
             self._reopen(act.number)
         self._notice = None
-        self.fleet.show_activity()
+        self._show_activity()
 
     def _reopen(self, number: int) -> None:
         """An answer came to nothing: its question is open again, as far as the files say so."""
@@ -260,8 +327,7 @@ class OpsroomApp(App[None], inherit_bindings=False):
     def say(self, text: str) -> None:
         """Puts a word on the activity line for a while."""
         self._notice = (line(text), self.clock())
-        if self.fleet.ready:
-            self.fleet.show_activity()
+        self._show_activity()
 
     def on_opsroom_app_said(self, message: Said) -> None:
         """A word from a thread."""

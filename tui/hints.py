@@ -14,11 +14,16 @@ _PLACES = {
     "log": ("log.follow", "fleet.back"),
     "captures": ("captures.older", "captures.newer", "fleet.back"),
     "pane": ("fleet.back",),
+    "queue": ("campaign.pause", "items.open", "campaign.defer"),
+    "proposals": ("campaign.promote", "campaign.back"),
+    "campaign pane": ("campaign.back", "campaign.pause"),
 }
 """What comes first, depending on where the focus is."""
+_CAMPAIGN = frozenset({"queue", "proposals", "campaign pane"})
 _TYPING = {
     "answer": (("enter", "send"), ("esc", "leave"), ("↑ ↓", "other questions"), ("pgup pgdn", "read")),
     "prompt": (("enter", "send"), ("esc", "leave")),
+    "edit": (("1", "campaign.toml"), ("2", "campaign.md"), ("3", "prompt.md"), ("esc", "leave")),
     "filter": (("enter", "keep"), ("esc", "clear"), ("s:", "state"), ("c:", "campaign"), ("a:", "agent")),
 }
 
@@ -30,7 +35,8 @@ def key_line(columns: int, place: str, reasons: Mapping[str, str]) -> Line:
         pairs = [(shown, label, False) for shown, label in _TYPING[place]]
     else:
         first = [key(key_id) for key_id in _PLACES.get(place, ())]
-        rest = [one for one in KEYS if one.listed and one not in first and one.id != HELP.id]
+        here = ("campaign" if place in _CAMPAIGN else "fleet", "app")
+        rest = [one for one in KEYS if one.listed and one.place in here and one not in first and one.id != HELP.id]
         pairs = [(_short(one), one.label, one.id in reasons) for one in (*first, *sorted(rest, key=_app_last))]
         pairs.sort(key=lambda pair: pair[2])  # what can be done now comes first
         end = ((_short(HELP), "accent"), (f" {HELP.label} ", ""))

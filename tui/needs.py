@@ -20,7 +20,7 @@ _WORDS = {
 _HINTS = {
     "stop": (("m", "message"), ("r", "retry"), ("x", "stop for good")),
     "failed": (("r", "retry"), ("4", "its log")),
-    "halted": (("p", "start it again"),),
+    "halted": (("p", "start it again"), ("enter", "its campaign")),
     "fault": (("1", "what is wrong, in full"),),
 }
 _GO = (("n", "go there"),)

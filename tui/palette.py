@@ -8,11 +8,15 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from tui.keymap import KEYS
+from tui.text import line
 
 if TYPE_CHECKING:
     from tui.app import OpsroomApp
 
 __all__ = ["Actions", "Offer", "offers"]
+
+
+_NOT_OFFERED = frozenset({"app.palette", "app.interrupt", "app.focus", "fleet.back"})
 
 
 class Offer(NamedTuple):
@@ -25,21 +29,28 @@ class Offer(NamedTuple):
 
 def offers(app: "OpsroomApp") -> Iterator[Offer]:
     """Everything that can be done, also what has no key."""
-    fleet = app.fleet
+    screen = app.campaign or app.fleet
+    here = "fleet" if screen is app.fleet else "campaign"
     for key in KEYS:
-        if key.place in ("app", "fleet") and key.id not in ("app.palette", "app.interrupt", "app.focus", "fleet.back"):
+        if key.place in ("app", here) and key.id not in _NOT_OFFERED:
             namespace, _, action = key.action.rpartition("app.")
             name = f"pane: {key.label}" if "pane" in key.id else key.label
             run = f"app.{action}" if namespace or key.place == "app" else f"screen.{action}"
-            yield Offer(name, f"{key.display}   {key.help}".rstrip(), partial(app.run_action, run, fleet))
-    yield Offer("kill", "End the task's worker at once, without time to save; asked twice", fleet.action_kill)
-    for verb, about in (
-        ("campaign-start", "Start or go on with the campaign"),
-        ("campaign-pause", "Start no further item of the campaign"),
-        ("campaign-defer", "Leave the blocked item for a person and go on with the next"),
-        ("campaign-skip", "Skip the next item"),
-    ):
-        yield Offer(verb.replace("-", " "), about, partial(fleet.campaign_command, verb))
+            yield Offer(name, f"{key.display}   {key.help}".rstrip(), partial(app.run_action, run, screen))
+    if here == "fleet":
+        fleet = app.fleet
+        yield Offer("kill", "End the task's worker at once, without time to save; asked twice", fleet.action_kill)
+        for verb, about in (
+            ("campaign-start", "Start or go on with the campaign"),
+            ("campaign-pause", "Start no further item of the campaign"),
+        ):
+            yield Offer(verb.replace("-", " "), about, partial(fleet.campaign_command, verb))
+    for name in sorted(app.fleet.snapshot.fleet.campaigns):
+        yield Offer(
+            f"campaign: {line(name, 100)}",
+            "Its queue, budgets, metric, policy and runs",
+            partial(app.open_campaign, name),
+        )
     yield Offer("start orchestrator", "Start one, if none runs", app.start_orchestrator)
     for name in sorted(app.available_themes):
         if name in app.own_themes:

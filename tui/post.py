@@ -21,10 +21,25 @@ class Posted(NamedTuple):
     unrecorded: str = ""
 
 
-def command(state: StateDir, verb: str, at: datetime, *, task: str = "", campaign: str = "", text: str = "") -> Posted:
-    """Puts a command into the orchestrator's inbox; raises `CannotWrite`."""
-    name = commands.send(state, Command(verb=verb, at=at, by=BY, task=task, campaign=campaign, text=text))
-    return _recorded(state, "command", name=name, verb=verb, task=task, campaign=campaign, text=text)
+def command(
+    state: StateDir,
+    verb: str,
+    at: datetime,
+    *,
+    task: str = "",
+    campaign: str = "",
+    text: str = "",
+    index: int = 0,
+    before: int = 0,
+) -> Posted:
+    """Puts a command into the orchestrator's inbox; raises `CannotWrite`.
+
+    `index` is the item of a campaign that it is about, `before` the one that this is to stand before.
+    """
+    sent = Command(verb=verb, at=at, by=BY, task=task, campaign=campaign, text=text, index=index, before=before)
+    name = commands.send(state, sent)
+    item = str(index or "")
+    return _recorded(state, "command", name=name, verb=verb, task=task, campaign=campaign, index=item, text=text)
 
 
 def message(state: StateDir, task: str, text: str, at: datetime) -> Posted:

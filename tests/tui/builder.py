@@ -125,19 +125,21 @@ class FleetBuilder:
         items: list[str],
         history: Sequence[str] = (),
         status: str = "running",
+        *,
+        envelope: Campaign | None = None,
+        sections: str = "",
         **headers: Any,
     ) -> None:
+        """`sections` stand between the headers and the queue."""
         folder = self.state.campaign(name)
-        self.write(
-            folder.envelope,
-            Campaign(
-                agent="codex",
-                base="main",
-                at_once=2,
-                metric=Metric(name="files without strict types", command=["./count.sh"], goal=0.0),
-                checks=[Check(name="tests", command=["make", "test"])],
-            ),
+        usual = Campaign(
+            agent="codex",
+            base="main",
+            at_once=2,
+            metric=Metric(name="files without strict types", command=["./count.sh"], goal=0.0),
+            checks=[Check(name="tests", command=["make", "test"])],
         )
+        self.write(folder.envelope, envelope or usual)
         fields = {
             "STATUS": status,
             "STOP_REASON": "",
@@ -149,7 +151,7 @@ class FleetBuilder:
         queue = "".join(f"{index}. {item}\n" for index, item in enumerate(items, 1))
         self.text(
             folder.queue,
-            f"# {name}\n\n{head}\n## Queue\n{queue}\n## History\n" + "".join(f"{one}\n" for one in history),
+            f"# {name}\n\n{head}\n{sections}## Queue\n{queue}\n## History\n" + "".join(f"{one}\n" for one in history),
         )
 
     def run(self, name: str, number: int, started: datetime, **fields: Any) -> None:

@@ -37,6 +37,10 @@ async def test_none_of_textuals_own_is_either(click: FleetBuilder) -> None:
 async def test_every_action_exists_where_it_is_bound(click: FleetBuilder) -> None:
     async with opened(click) as person:
         fleet = person.app.fleet
+        await person.press("enter")
+        await person.until(lambda: person.app.campaign and person.app.campaign.ready)
+        campaign = person.app.campaign
+        assert campaign is not None
         owners = {
             "app": person.app,
             "fleet": fleet,
@@ -44,6 +48,8 @@ async def test_every_action_exists_where_it_is_bound(click: FleetBuilder) -> Non
             "pane": fleet.panes.text("Status"),
             "log": fleet.panes.log_pane,
             "captures": fleet.panes.captures,
+            "campaign": campaign,
+            "items": campaign.list,
             "answer": fleet.query_one("#answer"),
             "prompt": fleet.query_one("#prompt-line"),
         }

@@ -203,7 +203,7 @@ async def test_folding_hides_and_shows(click: FleetBuilder) -> None:
         await person.select(WORKS)
         await person.press("left")
         assert person.app.fleet.row and person.app.fleet.row.key == "campaign:typing-imports"
-        await person.press("enter")
+        await person.press("left")
         await person.sees("▸ typing-imports")
         await person.sees_no_more("004 src/click/parser.py")
         await person.press("right")

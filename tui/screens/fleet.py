@@ -7,21 +7,19 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from state import lease as leases
 from state.machine import Worker, stale
 from state.views import TaskView
-from tui.attention import Entry
+from tui.attention import Entry, task_key
 from tui.feed import Snapshot
 from tui.filter import Filter, parse
 from tui.hints import key_line
 from tui.keymap import bindings
 from tui.loader import Loaded
 from tui.locks import lock_line
-from tui.machine import hold_line
 from tui.rows import Row, build, moved
 from tui.screens.acting import ActingScreen
 from tui.screens.filling import Filling
-from tui.summary import top_line
+from tui.screens.framing import show_holds, show_top
 from tui.text import line
 from tui.widgets.bar import Bar
 from tui.widgets.captures import Captures
@@ -140,24 +138,8 @@ class FleetScreen(ActingScreen):
     def tick(self) -> None:
         """Draws what time alone changes."""
         now, shown = self.room.clock(), self._shown
-        note = shown.broken and f"reading failed: {shown.broken}"
-        if shown.reading:
-            note = f"reading, {len(shown.fleet.tasks):,} tasks so far"
-        project = self.room.state.repository.name
-        self._top.show(
-            top_line(
-                self._top.size.width,
-                now,
-                project,
-                shown.fleet.lease,
-                shown.summary,
-                machine=shown.fleet.machine,
-                note=note,
-                polling=shown.polling,
-                readonly=self.room.readonly,
-            )
-        )
-        self._show_holds(now)
+        show_top(self._top, self.room, shown, now)
+        show_holds(self._holds, shown, self.size.width, now)
         self.tasks.refresh_changed()
         self.needs.redraw()
         self.filling.tick()
@@ -276,9 +258,9 @@ class FleetScreen(ActingScreen):
         self.needs.compact = narrow
 
     def on_task_list_opened(self, message: TaskList.Opened) -> None:
-        """A campaign folds, a task opens."""
-        if message.row.task is None and message.row.folded is not None and not self.narrow:
-            self.fold(message.row, not message.row.folded)
+        """A campaign has a screen of its own, a task opens."""
+        if message.row.campaign is not None:
+            self.room.open_campaign(message.row.campaign.name)
         else:
             self.open_panes()
 
@@ -342,12 +324,6 @@ class FleetScreen(ActingScreen):
             return "list"
         return {"Log": "log", "Captures": "captures"}.get(self.panes.name_of_current, "pane")
 
-    def _show_holds(self, now: datetime) -> None:
-        fleet = self._shown.fleet
-        cells = hold_line(self.size.width, now, fleet.holds, living=leases.alive(fleet.lease, now))
-        self._holds.set_class(bool(cells), "-held")
-        self._holds.show(cells)
-
     def _takes(self, view: TaskView, now: datetime) -> Worker | None:
         """What a worker takes, by a sample that is not too old to be true still."""
         fleet = self._shown.fleet
@@ -365,10 +341,20 @@ class FleetScreen(ActingScreen):
         self._activity.show(cells)
 
     def select_entry(self, entry: Entry) -> None:
-        """Goes to the row that `entry` is about, unfolding what hides it."""
-        if not self.tasks.select(entry.key) and entry.key:
+        """Goes to the row that `entry` is about."""
+        self.select(entry.key)
+        self.needs.choose(entry.key)
+
+    def select(self, key: str) -> None:
+        """Goes to the row with `key`, unfolding what hides it."""
+        if not self.tasks.select(key) and key:
             self._folded.clear()
             self._filter = Filter()
             self._rebuild()
-            self.tasks.select(entry.key)
-        self.needs.choose(entry.key)
+            self.tasks.select(key)
+
+    def open_task(self, name: str) -> None:
+        """Goes to a task and what is known of it."""
+        self.select(task_key(name))
+        self._show_selected()
+        self.open_panes()

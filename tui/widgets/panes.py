@@ -38,12 +38,20 @@ class TabLine(Bar):
             super().__init__()
             self.index = index
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, names: tuple[str, ...], *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._names = names
+        self._first = 1
         self._state: tuple[int, tuple[str, ...]] = (0, ())
 
-    def show_tabs(self, current: int, notes: tuple[str, ...]) -> None:
-        """Marks `current`; `notes` has a figure or a word for each pane, '' for none."""
+    def show_tabs(
+        self, current: int, notes: tuple[str, ...], names: tuple[str, ...] | None = None, first: int = 1
+    ) -> None:
+        """Marks `current`; `notes` has a figure or a word for each pane, '' for none.
+
+        `names` are other ones from now on; `first` is the number key of the first.
+        """
+        self._names, self._first = names or self._names, first
         self._state = (current, notes)
         self._fit()
 
@@ -61,10 +69,10 @@ class TabLine(Bar):
     def _tabs(self, letters: int, gap: int) -> tuple[Cell, ...]:
         current, notes = self._state
         cells: list[Cell] = []
-        for index, name in enumerate(PANES):
+        for index, name in enumerate(self._names):
             note = f" {notes[index]}" if index < len(notes) and notes[index] else ""
             short = name if index == current and letters else name[:letters]
-            cells.append((f"{index + 1}", "accent"))
+            cells.append((f"{index + self._first}", "accent"))
             if short or note:
                 cells.append((f" {short}{note}".replace("  ", " "), "strong" if index == current else "muted"))
             cells.append((" " * gap, ""))
@@ -111,7 +119,7 @@ class Panes(Vertical):
         self._title = ("", "")
         self._framed = ("", "")
 
-        self._tabs = TabLine(id="tabs")
+        self._tabs = TabLine(PANES, id="tabs")
         self._widgets: dict[str, TextView | Captures] = {}
         for index, name in enumerate(PANES):
             if name == "Log":
