@@ -148,17 +148,23 @@ class Story:
     def up(self, *options: str) -> subprocess.Popen[str]:
         """Starts `opsroom up` and returns once it holds the lease, or has ended."""
         before = len(self.events("up"))
+        process = self.begin("up", *options)
+        self.wait(lambda: len(self.events("up")) > before or process.poll() is not None, "the orchestrator to start")
+        return process
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts `opsroom <arguments>` without a terminal, in a process group of its own."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "opsroom", "up", *options],
+            [sys.executable, "-m", "opsroom", *arguments],
             cwd=self.repository,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            process_group=0,
         )
         self._started.append(process)
-        self.wait(lambda: len(self.events("up")) > before or process.poll() is not None, "the orchestrator to start")
         return process
 
     def up_once(self) -> str:

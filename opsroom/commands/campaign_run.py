@@ -4,6 +4,7 @@ What is said is read from campaign.md and the run's record, so it is the same wh
 process or in another one, and whatever became of the lines that an earlier `run` has printed.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -140,7 +141,9 @@ class Foreground:
         """The number of the run that is on, or is started now."""
         view = self._view()
         if view.file and view.file.status == "running" and view.runs and view.runs[-1][1].ended is None:
-            return view.runs[-1][0]
+            number = view.runs[-1][0]
+            self._tell(f"run {number} of {self._name} is on, and is followed")
+            return number
         name = self._send("campaign-start")
         until = time.monotonic() + START
         while (outcome := commands.outcome_of(self._state, self._state.inbox_done, name)) is None:
@@ -168,7 +171,7 @@ class Foreground:
             if asked.times and not paused:
                 paused = True
                 self._send("campaign-pause")
-                click.echo("pausing: what runs is finished; once more leaves at once", err=True)
+                self._tell("pausing: what runs is finished; once more leaves at once")
             if time.monotonic() - looked >= 1.0:
                 self._check_orchestrator()
                 looked = time.monotonic()
@@ -272,6 +275,11 @@ class Foreground:
                 return f"raise [budgets] in {self._folder.envelope}, then run it again"
             case _:
                 return f"'opsroom campaign status {name}' says more"
+
+    def _tell(self, line: str) -> None:
+        """Tells on standard error what is no result."""
+        with contextlib.suppress(OSError):
+            click.echo(line, err=True)
 
     def _say(self, line: str) -> None:
         """Prints one line; nothing more once nobody reads it, for the campaign goes on."""

@@ -1,5 +1,6 @@
 """git as the orchestrator runs it does nothing that a worker could have configured."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,8 @@ def test_questions_about_branches(story: Story) -> None:
     assert (git.is_ancestor(first, "main"), git.is_ancestor("main", first)) == (True, False)
     (story.repository / "stray").touch()
     assert (git.is_clean(), git.has_local_changes()) == (False, False)
+
+
+def test_a_ctrl_c_at_the_terminal_does_not_reach_git(story: Story) -> None:
+    group = Git(story.repository).run("-c", "alias.group=!cut -d' ' -f5 /proc/self/stat", "group")
+    assert int(group) != os.getpgid(0)  # a terminal signals the foreground process group
