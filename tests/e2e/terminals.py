@@ -48,6 +48,10 @@ class Terminal(ABC):
         """The rows as they stand, without trailing blanks."""
 
     @abstractmethod
+    def title(self) -> str:
+        """The title that the program gave it."""
+
+    @abstractmethod
     def press(self, *keys: str) -> None:
         """Types `keys`: names of KEYS, or text."""
 
@@ -102,13 +106,22 @@ class Terminal(ABC):
         self.close()
 
 
+class Screen(pyte.Screen):
+    """A screen that counts how often it rang."""
+
+    bells = 0
+
+    def bell(self, *ignored: object) -> None:
+        self.bells += 1
+
+
 class PyteTerminal(Terminal):
     """A pseudo-terminal whose output is drawn by pyte."""
 
     def __init__(
         self, argv: Sequence[str], *, columns: int, rows: int, cwd: Path, environment: Mapping[str, str]
     ) -> None:
-        self._screen = pyte.Screen(columns, rows)
+        self._screen = Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self._status: int | None = None
@@ -144,6 +157,15 @@ class PyteTerminal(Terminal):
     def screen(self) -> list[str]:
         with self._lock:
             return [line.rstrip() for line in self._screen.display]
+
+    def title(self) -> str:
+        with self._lock:
+            return str(self._screen.title)
+
+    @property
+    def bells(self) -> int:
+        """How often it rang."""
+        return self._screen.bells
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -200,6 +222,9 @@ class TmuxTerminal(Terminal):
 
     def screen(self) -> list[str]:
         return [line.rstrip() for line in self._tmux("capture-pane", "-p", "-t", "main").split("\n")]
+
+    def title(self) -> str:
+        return self._tmux("display-message", "-p", "-t", "main", "#{pane_title}").rstrip("\n")
 
     def press(self, *keys: str) -> None:
         names = {"enter": "Enter", "escape": "Escape", "tab": "Tab", "backspace": "BSpace"}
