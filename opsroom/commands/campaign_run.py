@@ -15,13 +15,14 @@ from typing import Final
 import click
 
 from opsroom.finding import state_dir
-from state import commands, files, journal, lease
-from state.campaign_file import HistoryLine
+from state import commands, files, journal, lease, messages
+from state.campaign_file import BLOCKING, HistoryLine
 from state.envelope import Run
-from state.errors import OpsroomError, Refused, Unavailable
+from state.errors import BadFile, OpsroomError, Refused, Unavailable
 from state.fleet import FleetReader
 from state.layout import StateDir
-from state.model import CHECKING, FINAL, LIVE, Command
+from state.machine import Holds
+from state.model import CHECKING, FINAL, LIVE, Command, Status, decode
 from state.sanitize import clean_line
 from state.times import utc_now
 from state.views import CampaignView
@@ -34,8 +35,12 @@ LOOK = 0.1
 """Seconds between two looks at the files."""
 START = 60.0
 """Seconds within which an orchestrator takes the command to start."""
+NEAR = 64
+"""Items, of those that are still to be done, that are looked at for what they wait for."""
 LEAVE = 30.0
 """Seconds that the orchestrator of this process gets to end; its workers go on in any case."""
+HALTED = "the campaign has halted"
+"""Why an orchestrator ends that was there for one campaign; another one that went by it takes over."""
 RECORD = 10.0
 """Seconds within which an orchestrator writes down what has ended."""
 
@@ -85,7 +90,7 @@ class Own(threading.Thread):
 
     def end(self, *, at_once: bool) -> None:
         """Has it end, and waits for that a while."""
-        self._orchestrator.stop("the campaign has halted")
+        self._orchestrator.stop(HALTED)
         if at_once:
             self._orchestrator.stop()
         self.join(LEAVE)
@@ -117,13 +122,14 @@ class Foreground:
         self._told = 0
         """How many lines of the history were there before, or have been said."""
         self._silent = False
+        self._waits: set[str] = set()
+        """What is waited for, as far as it was told."""
 
     def run(self) -> int:
         """Goes through all of it; the exit status."""
         asked = Asked()
         if not self._orchestrator_runs():
-            self._own = Own(self._state)
-            self._own.start()
+            self._start_own()
         at_once = False
         try:
             self._told = len(view.file.history) if (view := self._view()).file else 0
@@ -174,6 +180,7 @@ class Foreground:
                 self._tell("pausing: what runs is finished; once more leaves at once")
             if time.monotonic() - looked >= 1.0:
                 self._check_orchestrator()
+                self._tell_waits(view)
                 looked = time.monotonic()
             time.sleep(LOOK)
         if record.halted == "paused" and not self._finish_what_runs(asked):
@@ -221,7 +228,20 @@ class Foreground:
                 raise error
             raise self._left(self._own.why)
         if self._own is None and not self._orchestrator_runs():
-            raise self._left("")
+            why = self._lease_why()
+            if why != HALTED:
+                raise self._left(why)
+            self._start_own()
+
+    def _lease_why(self) -> str:
+        try:
+            return lease.read(self._state).why
+        except BadFile:
+            return ""
+
+    def _start_own(self) -> None:
+        self._own = Own(self._state)
+        self._own.start()
 
     def _left(self, why: str) -> OpsroomError:
         said = f"the orchestrator has ended{': ' if why else ''}{why}"
@@ -270,16 +290,46 @@ class Foreground:
             case "complete":
                 return f"'opsroom campaign land {name}' brings it to its base"
             case "stop":
-                return f"'opsroom campaign retry {name} INDEX WORDS' or 'defer', then run it again"
+                return f"'opsroom campaign retry {name} {self._stopped()} WORDS' or 'defer', then run it again"
             case "budget_exhausted":
                 return f"raise [budgets] in {self._folder.envelope}, then run it again"
             case _:
                 return f"'opsroom campaign status {name}' says more"
 
+    def _tell_waits(self, view: CampaignView) -> None:
+        """Tells once of each question that an item waits for, and of each reason why nothing is launched."""
+        from orchestrator.campaigns import task_of
+
+        waits: dict[str, str] = {}
+        for item in view.file.remaining[:NEAR] if view.file else ():
+            folder = self._state.task(task_of(self._name, item.index))
+            with contextlib.suppress(BadFile):
+                status = decode(Status, files.read_text(self._state.root, folder.status), folder.id)
+                if status.state == "waiting" and status.waiting_on:
+                    asked = messages.read(self._state.root, folder.outbox / status.waiting_on).body.strip()
+                    how = f"'opsroom answer {folder.id} TEXT'"
+                    waits[f"{folder.id} {status.waiting_on}"] = (
+                        f"item {item.index}, {item.target}, asks: {asked}; {how}"
+                    )
+        with contextlib.suppress(BadFile):
+            held = decode(Holds, files.read_text(self._state.root, self._state.holds), "holds.toml")
+            waits |= {
+                f"{hold.kind} {hold.agent}": f"held: {hold.agent or 'all agents'}: {hold.why}" for hold in held.holds
+            }
+        for key in waits.keys() - self._waits:
+            self._tell(waits[key])
+        self._waits = set(waits)
+
     def _tell(self, line: str) -> None:
         """Tells on standard error what is no result."""
         with contextlib.suppress(OSError):
-            click.echo(line, err=True)
+            click.echo(clean_line(line, 2000), err=True)
+
+    def _stopped(self) -> str:
+        """The number of the item at which it stopped."""
+        file = self._view().file
+        lines = (file.outcome(item.index) for item in file.remaining) if file else ()
+        return next((str(line.index) for line in lines if line is not None and line.result == BLOCKING), "INDEX")
 
     def _say(self, line: str) -> None:
         """Prints one line; nothing more once nobody reads it, for the campaign goes on."""

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -78,7 +78,9 @@ def test_the_exit_status_says_why_it_halted(story: Story, script: str, envelope:
 def test_a_second_run_goes_on_from_where_it_is(story: Story) -> None:
     story.agent('[ "$OPSROOM_INDEX" = 1 ] && { opsroom stop "a?"; exit 0; }; echo x > $OPSROOM_ITEM')
     story.campaign("twos", ITEMS)
-    assert story.opsroom("campaign", "run", "twos").status == 4
+    said = story.opsroom("campaign", "run", "twos")
+    assert said.status == 4
+    assert said.out.endswith("; 'opsroom campaign retry twos 1 WORDS' or 'defer', then run it again\n")
     story.opsroom("campaign", "defer", "twos", "1", "mine")
     said = story.opsroom("campaign", "run", "twos")
     assert said.status == 0
@@ -150,6 +152,14 @@ def test_when_the_orchestrator_goes_the_exit_status_is_3_and_the_next_run_goes_o
     assert story.task("twos-0001").attempts == (1,)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Has a Ctrl-C reach what is started, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt(process: subprocess.Popen[str]) -> None:
     """As Ctrl-C at a terminal: the whole foreground process group gets it."""
     os.killpg(process.pid, signal.SIGINT)
@@ -159,6 +169,7 @@ def terminate(process: subprocess.Popen[str]) -> None:
     process.terminate()
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("end", [interrupt, terminate], ids=["ctrl-c", "term"])
 def test_once_pauses_and_what_runs_is_finished(story: Story, end: Callable[[subprocess.Popen[str]], None]) -> None:
     story.agent(WAITS.format(folder=story.folder))
@@ -178,6 +189,7 @@ def test_once_pauses_and_what_runs_is_finished(story: Story, end: Callable[[subp
     assert no_orchestrator(story)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_twice_leaves_at_once_and_the_worker_goes_on(story: Story) -> None:
     story.agent(WAITS.format(folder=story.folder))
     story.campaign("twos", ITEMS)
@@ -223,3 +235,32 @@ def test_nothing_that_a_worker_wrote_reaches_the_terminal_as_it_is(story: Story)
     said = story.opsroom("campaign", "run", "twos")
     assert said.status == 4
     assert set("\x1b\x07\u202e") & set(said.out + said.err) == set()
+
+
+def test_a_question_is_told_once_with_how_to_answer_it(story: Story) -> None:
+    story.agent('[ "$(opsroom ask "A or B?" --wait 60)" = B ] && echo x > $OPSROOM_ITEM')
+    story.campaign("twos", ITEMS[:1])
+    run = story.begin("campaign", "run", "twos")
+    assert run.stderr is not None
+    assert run.stderr.readline() == "item 1, a.txt, asks: A or B?; 'opsroom answer twos-0001 TEXT'\n"
+    assert story.opsroom("answer", "twos-0001", "B").status == 0
+    said = story.finish(run)
+    assert (said.status, said.err) == (0, "")
+
+
+def test_of_two_campaigns_the_second_goes_on_when_the_first_takes_its_orchestrator_along(story: Story) -> None:
+    story.agent(WAITS.format(folder=story.folder))
+    story.agent(f"touch {story.folder}/first; while [ ! -e {story.folder}/end ]; do sleep 0.05; done", name="short")
+    story.campaign("twos", ITEMS)
+    story.campaign("short", ITEMS[:1], agent="short")
+    first = story.begin("campaign", "run", "short")
+    story.wait((story.folder / "first").exists, "the first campaign")
+    second = story.begin("campaign", "run", "twos")
+    at_work(story)
+    (story.folder / "end").touch()
+    assert story.finish(first).status == 0
+    (story.folder / "go").touch()
+    said = story.finish(second)
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines()[-1].startswith("twos: complete")
+    assert len(story.events("up")) == 2
