@@ -1,13 +1,14 @@
 """What holds for one task: its campaign's checks, policy, bounds and words, or what is configured."""
 
 import re
+import shlex
 
 from orchestrator import policy, verify
 from orchestrator.acting import Envelope
 from orchestrator.config import Config
 from state import files
 from state.campaign_file import HistoryLine
-from state.envelope import Campaign
+from state.envelope import Campaign, Check
 from state.errors import BadFile, Fault
 from state.layout import StateDir
 from state.views import CampaignView, Fleet, TaskView
@@ -39,7 +40,7 @@ def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> En
     words = {"campaign": campaign.name, "item": task.item, "index": str(task.index), "title": title}
     trailers += [f"Opsroom-Campaign: {campaign.name}", f"Opsroom-Item: {_line(task.item)}"]
     return Envelope(
-        checks=found.checks,
+        checks=[*found.checks, *_own_checks(campaign, found, task.index)],
         message="\n\n".join((filled(found.message, words).strip() or title, "\n".join(trailers))),
         prompt=prompt_for(campaign, task.item, words, _template(state, campaign.name)),
         lock_seconds=wait,
@@ -51,6 +52,21 @@ def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> En
         repairs=found.repairs,
         begins_again=True,
     )
+
+
+def _own_checks(campaign: CampaignView, found: Campaign, index: int) -> list[Check]:
+    """The checks in the item's own line of the queue (`checks=make lint; make docs`), but for those that run anyway."""
+    item = campaign.file.item(index) if campaign.file else None
+    checks = []
+    for text in (item.fields.get("checks", "") if item else "").split(";"):
+        try:
+            command = shlex.split(text)
+        except ValueError as error:
+            place = f"campaigns/{campaign.name}/campaign.md"
+            raise BadFile(Fault(place, item.line if item else None, f"checks={text.strip()}: {error}")) from None
+        if command and all(command != check.command for check in found.checks):
+            checks.append(Check(name=text.strip(), command=command))
+    return checks
 
 
 def _bounds(campaign: CampaignView, found: Campaign) -> tuple[verify.Bound, ...]:

@@ -124,6 +124,15 @@ def test_a_policy_that_cannot_be_kept_lets_nothing_land(story: Story) -> None:
     story.finish(running)
 
 
+def test_checks_in_the_line_of_an_item_run_besides(story: Story) -> None:
+    story.agent(SED)
+    items = ["a.txt | checks=test -e a.txt; false", "b.txt | checks=grep -q two b.txt"]
+    story.campaign("twos", items, envelope=NO_BAD)
+    run(story)
+    assert results(story) == [(1, "failure_reverted", "check false failed (exit status 1)"), (2, "success", "")]
+    assert story.task("twos-0002").status.checks == ["no bad", "grep -q two b.txt"]  # type: ignore[union-attr]  # it has
+
+
 # ── one item, one commit ────────────────────────────────────────────────────────────────────────────────────────
 
 
