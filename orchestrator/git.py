@@ -138,7 +138,9 @@ class Git:
         environment |= git_settings.overrides(self.folder, environment)
         if self._linked:
             environment["GIT_CEILING_DIRECTORIES"] = str(self.folder.parent)
-        return ["git", *SAFE, *_identity(str(self.folder)), *arguments], environment
+        # a worktree lies within its repository's, and takes the person's name from there
+        known = _identity(str(self.folder.parent if self._linked else self.folder))
+        return ["git", *SAFE, *known, *arguments], environment
 
     def _call(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
         for _ in range(HALF_MADE_LOOKS):
@@ -196,7 +198,7 @@ class Git:
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `newer` contains `older`."""
-        return self.ask("merge-base", "--is-ancestor", older, newer) is not None
+        return older == newer or self.ask("merge-base", "--is-ancestor", older, newer) is not None
 
     def is_clean(self) -> bool:
         """Whether nothing tracked is changed and nothing untracked lies about, ignored files aside."""

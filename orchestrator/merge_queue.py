@@ -180,9 +180,9 @@ def _check(
     if change.checks or change.bounds:
         with verify.building(change.turn, ending) as given:
             moved = git.branch_tip(change.base) or target  # it may have moved while the turn was waited for
-            begun, target = target, moved
-            if not _follow(git, target, begun, change.base):
+            if moved != target and not _follow(git, moved, target, change.base):
                 return Landing("nothing")
+            target = moved
             verified = _verify(change, change.environment | given, ending)
     # everything of the worker's is committed: what lies about now was left by the checks
     git.run("reset", "--quiet", "--hard")
@@ -244,7 +244,9 @@ def _follow(git: Git, target: str, begun: str, base: str) -> bool:
     Where `base` was rewritten, and no longer has the commit at which the change has `begun`, only what follows on that
     is taken along: what somebody took out of a branch does not come back with the next change.
     """
-    if begun and not git.is_ancestor(begun, target):
+    if begun == target:
+        pass  # it stands there already
+    elif begun and not git.is_ancestor(begun, target):
         _rebase(git, base, "--onto", target, begun)
     elif not git.is_ancestor(target, "HEAD"):
         _rebase(git, base, target)
