@@ -9,6 +9,8 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
+from datetime import datetime
 from types import FrameType
 from typing import Final
 
@@ -273,11 +275,14 @@ class Foreground:
         self._told = len(view.file.history)
 
     def _last_line(self, record: Run) -> str:
-        results = ", ".join(f"{count} {result}" for result, count in record.results.items())
-        items = f"{record.items} item{'' if record.items == 1 else 's'}{f' ({results})' if results else ''}"
+        file = self._view().file
+        # what was finished after a pause stands in the history, and not in the run's record
+        lines = [line for line in file.history if _since(line.at, record.started)] if file else []
+        results = ", ".join(f"{count} {result}" for result, count in Counter(line.result for line in lines).items())
+        items = f"{len(lines)} item{'' if len(lines) == 1 else 's'}{f' ({results})' if results else ''}"
         said = [f"{self._name}: {record.halted}{': ' if record.why else ''}{record.why}", items]
-        if record.metric_after:
-            said.append(f"metric {record.metric_before} → {record.metric_after}")
+        if record.metric_before and file:
+            said.append(f"metric {record.metric_before} → {file.metric('METRIC_CURRENT')}")
         if record.ended is not None:
             said.append(f"{(record.ended - record.started).total_seconds():.0f} s")
         if record.spent.dollars:
@@ -346,6 +351,14 @@ class Foreground:
 
 def _says(line: HistoryLine | None, attempt: int) -> bool:
     return line is not None and (line.fields.get("attempt") or "0") == str(attempt)
+
+
+def _since(at: str, started: datetime) -> bool:
+    """Whether a line of the history, which has whole seconds, is of a run that `started` then."""
+    try:
+        return datetime.fromisoformat(at) >= started.replace(microsecond=0)
+    except (TypeError, ValueError):  # no time, or one without a zone: a person's
+        return False
 
 
 def _item_line(line: HistoryLine, total: int) -> str:

@@ -124,7 +124,8 @@ def _run(number: int, run: Run, view: CampaignView, spent: Usage, now: datetime)
     if run.ended is None:
         return f"{begun}running for {took}, {_cost(spent.minus(run.spent_before))}"
     why = f" ({run.why})" if run.why else ""
-    return f"{begun}{run.halted} after {took}{why}, {run.items} items, {_cost(run.spent)}"
+    items = f"{run.items} item{'' if run.items == 1 else 's'}"
+    return f"{begun}{run.halted} after {took}{why}, {items}, {_cost(run.spent)}"
 
 
 def _cost(usage: Usage) -> str:

@@ -183,7 +183,7 @@ def test_once_pauses_and_what_runs_is_finished(story: Story, end: Callable[[subp
     said = story.finish(run)
     first, last = said.out.splitlines()
     assert first.startswith("1/2  a.txt  success  ")
-    assert last.startswith("twos: paused: paused by human; ")
+    assert last.startswith("twos: paused: paused by human; 1 item (1 success); ")
     assert (said.status, said.err) == (1, "pausing: what runs is finished; once more leaves at once\n")
     assert story.states() == {"twos-0001": "merged"}
     assert no_orchestrator(story)
