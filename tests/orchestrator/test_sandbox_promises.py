@@ -229,6 +229,18 @@ def test_other_homes_and_temporary_files_cannot_be_seen(boxed: Boxed) -> None:
     assert "lying" not in said
 
 
+def test_what_other_users_cannot_read_cannot_be_read_though_root_started_it(boxed: Boxed) -> None:
+    """A user who is not root could not read it anyway."""
+    assert boxed.fails("cat /etc/shadow /etc/gshadow").status == 1
+    assert boxed.attempt.stdout.read_text() == ""
+    assert "root:" in boxed.run("cat /etc/passwd")
+    if os.geteuid() == 0:
+        assert boxed.run("ls -A /var/log") == ""
+        boxed.story.sandbox(readable=["/etc/shadow", "/var/log"])
+        assert "root:" in boxed.run("cat /etc/shadow")
+        assert set(boxed.run("ls -A /var/log").splitlines()) == set(os.listdir("/var/log"))
+
+
 def test_files_that_nobody_committed_and_passwords_in_settings_cannot_be_read(boxed: Boxed) -> None:
     (boxed.story.repository / ".env").write_text("PASSWORD=hunter2\n")
     boxed.story.git("config", "remote.origin.url", "https://me:hunter2@example.com/x.git")
