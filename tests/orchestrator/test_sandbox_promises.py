@@ -126,9 +126,10 @@ def test_the_system_cannot_be_written(boxed: Boxed, folder: str) -> None:
     path = Path(folder, f"opsroom-test-{os.urandom(4).hex()}")
     try:
         record = boxed.fails(f"{ONLY_INSIDE} echo planted > {path}")
-        assert (record.status, path.exists()) == (2, False)
+        assert (record.status, os.path.lexists(path)) == (2, False)
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # who is not root cannot even look into /root
+            path.unlink(missing_ok=True)
     assert "Read-only file system" in boxed.said()
 
 
