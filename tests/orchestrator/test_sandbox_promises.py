@@ -5,6 +5,7 @@ docs/safety.md names these tests: a promise that is taken back is taken back the
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -16,9 +17,11 @@ import pytest
 
 from orchestrator import worktrees
 from orchestrator.git import Git
+from orchestrator.supervisor import children
 from state import files, messages
 from state.errors import BadFile, Unavailable
 from state.fleet import FleetReader
+from state.model import Attempt, decode
 from tests.orchestrator.boxed import Boxed
 from tests.stories import Story, alive
 
@@ -520,6 +523,16 @@ def test_whatever_it_leaves_running_ends_with_it(boxed: Boxed) -> None:
         until [ -e up-1 ] && [ -e up-2 ] && [ -e up-3 ]; do sleep 0.01; done"""
     )
     assert [pid for pid in with_argument(mark) if alive(pid)] == []
+
+
+def test_a_sandbox_that_is_killed_whole_is_an_attempt_that_was_killed(boxed: Boxed) -> None:
+    attempt = boxed.start("sleep 600")
+    boxed.story.wait(attempt.run.exists, "the supervisor")
+    child = decode(Attempt, attempt.run.read_text(), "run.toml").child
+    first = boxed.story.wait(lambda: children(child), "the first process inside")
+    os.kill(first[0], signal.SIGKILL)
+    record = boxed.ended()
+    assert (record.reason, record.status, record.error) == ("exited", -signal.SIGKILL, "")
 
 
 def with_argument(mark: str) -> list[int]:
