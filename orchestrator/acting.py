@@ -355,8 +355,9 @@ def put_away(state: StateDir, view: TaskView) -> Left | None:
 def file_messages(state: StateDir, view: TaskView) -> frozenset[str]:
     """Files away what the worker acknowledged, and refuses what comes too late; the paths that changed."""
     changed: set[str] = set()
-    answered = {message.reply_to for message in view.filed if message.kind == "answer"}
-    answered |= {m.reply_to for m in view.inbox if m.kind == "answer" and m.name in view.acknowledged}
+    answered = {m.reply_to for m in view.inbox if m.kind == "answer" and m.name in view.acknowledged}
+    if any(m.kind == "answer" and m.name not in view.acknowledged for m in view.inbox):
+        answered |= {m.reply_to for m in view.filed if m.kind == "answer" and _was_accepted(state, view.id, m)}
     questions = {message.name for message in view.outbox if message.kind == "question"}
     for message in view.inbox:
         refusal = ""
@@ -371,6 +372,12 @@ def file_messages(state: StateDir, view: TaskView) -> frozenset[str]:
         if refusal or message.name in view.acknowledged:
             changed |= _file(state, view.id, message, refusal)
     return frozenset(changed)
+
+
+def _was_accepted(state: StateDir, task: str, message: Message) -> bool:
+    """Whether a message that is filed away was delivered: one that was refused answers nothing."""
+    outcome = commands.outcome_of(state, state.task(task).inbox_done, message.name)
+    return outcome is None or outcome.outcome == "accepted"
 
 
 def _file(state: StateDir, task: str, message: Message, refusal: str) -> set[str]:

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator import clones, homes, sandbox, trees
+from orchestrator import clones, homes, private, sandbox, trees
 from orchestrator.clones import Clone
 from orchestrator.config import Agent, Config
 from orchestrator.git import Git
+from orchestrator.private import Private
 from orchestrator.reach import Reach, tool_environment
 from orchestrator.sandbox import Box, Mount, Probe
 from state import files
@@ -145,6 +146,7 @@ class Enclosure:
         self._own = own
         self._home = Path(own.get("HOME") or _home_of_user())
         self._tools: tuple[object, Reach] | None = None
+        self._private = private.look() if probe is not None and os.geteuid() == 0 else Private()
 
     # ── one program ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,7 +208,7 @@ class Enclosure:
             reach.show(path)
         if named.network:
             reach.show(Path("/etc/resolv.conf"))  # often a link into /run
-        replaced = [Mount(Clone(clone).link, worktree / ".git")]
+        replaced = [Mount(Clone(clone).link, worktree / ".git"), *self._covered(named)]
         for path in named.credentials:
             if self._home in path.parents:
                 real = Path(os.path.realpath(path))
@@ -287,8 +289,16 @@ class Enclosure:
         homes_of = _real([str(self._home), _home_of_user()])
         asked = [*_real(HIDDEN), *(home for home in homes_of if not any(top in home.parents for top in system))]
         asked += [root.parent, common]
+        asked += [path for path in self._private.folders if path.is_dir()]
         inner = [root / name for name in ("worktrees", "homes", "clones")]
         return [*(path for path in dict.fromkeys(asked) if path not in above), *inner]
+
+    def _covered(self, named: Named) -> list[Mount]:
+        """Nothing at all in the place of files that are for root alone, but for those that are named."""
+        asked = {*named.credentials, *named.readable, *named.writable}
+        nothing = Path(os.devnull)
+        files = (path for path in self._private.files if asked.isdisjoint((path, *path.parents)))
+        return [Mount(nothing, path) for path in files if path.is_file()]
 
     def _path(self, environment: Mapping[str, str]) -> str:
         return environment.get("PATH") or self._own.get("PATH") or os.defpath

@@ -48,6 +48,8 @@ PREFIX = (
 )
 """What belongs to an installation, beside the folder of its programs."""
 SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
+PROJECT = (".git", "pyproject.toml", "setup.py", "setup.cfg")
+"""What lies at the top of a project in Python, where much else may lie that is not for everybody, such as `.env`."""
 JAVASCRIPT = re.compile(rb"#![^\n]*\b(?:node|bun|deno|tsx)\b")
 _MAPPED = re.compile(r": '(/[^'\n]+)'")
 """A package's place in a module that setuptools wrote."""
@@ -288,15 +290,15 @@ class Reach:
                 self.offer(Path(place if os.path.isdir(place) else f"{place}.py"))
 
     def source(self, folder: Path) -> None:
-        """Shows `folder`, a place that Python imports from; of the top of a checkout the packages and modules alone."""
+        """Shows `folder`, a place that Python imports from; of the top of a project the packages and modules alone."""
         real = self.real(folder)
         if not self.hides(real):
             return
-        if self._may(real) and not (real / ".git").exists():
+        if self._may(real) and not any((real / name).exists() for name in PROJECT):
             self._add(real)
             return
         for entry in sorted(real.glob("*")):
-            if entry.suffix == ".py" or (entry / "__init__.py").exists():
+            if entry.suffix in (".py", ".so") or (entry / "__init__.py").exists():
                 self._add(self.real(entry))
 
     def _installation(self, file: Path, head: bytes) -> Iterator[Path]:
@@ -310,12 +312,18 @@ class Reach:
             if not self._may(folder):
                 break
             if folder.name == "vendor" or (packaged and (folder / "package.json").is_file()):
-                yield folder
+                yield from self._package(folder)
                 return
         if file.parent.name in ("bin", "sbin", "libexec"):
             yield from self._prefix(file.parent.parent)
         elif self._own_folder(file.parent):
             yield file.parent
+
+    def _package(self, folder: Path) -> Iterable[Path]:
+        """What to show of a package in `folder`: in a checkout (`npm link`) nothing whose name begins with a dot."""
+        if not (folder / ".git").exists():
+            return (folder,)
+        return sorted(self.real(path) for path in folder.glob("*") if not path.name.startswith("."))
 
     def _prefix(self, prefix: Path) -> Iterable[Path]:
         if not self._may(prefix):

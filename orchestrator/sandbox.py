@@ -82,7 +82,7 @@ def argv(program: str, box: Box, status: int | None = None) -> list[str]:
     for path in box.hidden:
         placed[path] = ("--tmpfs", str(path))
     for path in box.readable:
-        placed[path] = ("--ro-bind", str(path), str(path))
+        placed[path] = _shown(path)
     for path in box.writable:
         placed[path] = ("--bind", str(path), str(path))
     for mount in box.replaced:
@@ -96,7 +96,8 @@ def argv(program: str, box: Box, status: int | None = None) -> list[str]:
     for path in sorted(placed, key=lambda path: path.parts):  # a folder before what is in it
         above = next((folder for folder in path.parents if folder in placed), Path("/"))
         is_hidden = path in box.hidden and placed[path][0] == "--tmpfs"
-        if (is_hidden and above in hidden) or (path in box.readable and above in box.readable):
+        is_shown = placed[path] == _shown(path) and placed.get(above) == _shown(above)
+        if (is_hidden and above in hidden) or is_shown:
             continue  # it is so already
         arguments += placed[path]
         if is_hidden:
@@ -105,6 +106,10 @@ def argv(program: str, box: Box, status: int | None = None) -> list[str]:
         arguments += ["--remount-ro", str(path)]  # to write there must fail, not vanish
     told = [] if status is None else ["--json-status-fd", str(status)]
     return [*arguments, *told, "--chdir", str(box.cwd), "--", *box.argv]
+
+
+def _shown(path: Path) -> tuple[str, ...]:
+    return ("--ro-bind", str(path), str(path))
 
 
 def _system() -> list[str]:

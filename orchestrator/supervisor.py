@@ -342,6 +342,8 @@ class Supervisor:
     def _inside(self, status: int) -> tuple[int, str]:
         """How the worker ended where bubblewrap ended with `status`, and why it was not executed, or ''."""
         code = number_after(b"exit-code", self._hear())
+        if code is None and 128 < status <= 128 + LAST_SIGNAL:  # the first one inside was killed, and said nothing
+            code = status
         if code is None:  # bubblewrap ended by a signal, or could not execute anything inside
             return status, "" if status < 0 or self.reason else self._said_last() or f"bubblewrap exited with {status}"
         return 128 - code if 128 < code <= 128 + LAST_SIGNAL else code, ""

@@ -87,6 +87,23 @@ def test_a_second_answer_is_refused_and_the_first_one_counts(story: Story) -> No
     assert accepted.outcome == "accepted"
 
 
+def test_a_refused_second_answer_is_none_while_the_first_one_is_still_unread(story: Story) -> None:
+    reads_late = "opsroom ask 'Which colour?' --wait 0; while [ ! -e $OPSROOM_TASK_DIR/go ]; do sleep 0.02; done\n"
+    story.agent(f"{reads_late}opsroom ask 'Which colour?' --wait 10 > colour")
+    task = story.spawn()
+    running = story.up("--once")
+    story.wait_for_state(task, "waiting")
+    question, folder = story.task(task).questions[0], story.state.task(task)
+    messages.reply(story.state.root, folder, question, "red", "human")
+    second = messages.reply(story.state.root, folder, question, "blue", "somebody else")
+    story.wait(lambda: commands.outcome_of(story.state, folder.inbox_done, second.name), "the second one's outcome")
+    for _ in range(2):  # turns of the orchestrator, in which it looks at what is unread
+        story.outcome(story.send("message", task=task, text="are you there?"))
+    (folder.root / "go").touch()
+    story.finish(running)
+    assert story.file("colour") == "red"
+
+
 def test_an_answer_to_no_question_is_refused(story: Story) -> None:
     story.agent("touch made; while [ ! -e $OPSROOM_TASK_DIR/inbox/done/*.outcome.toml ]; do sleep 0.05; done")
     task = story.spawn()

@@ -123,6 +123,22 @@ def test_a_package_of_javascript_that_lies_by_itself(boxed: Boxed, on_path: OnPa
     assert boxed.run(f"tool; ls {boxed.home}/code") == "said\ntool\n"
 
 
+def test_a_package_of_npm_that_is_linked_from_a_checkout(boxed: Boxed, on_path: OnPath) -> None:
+    program(boxed.home / ".node/bin/node", '#!/bin/sh\ncat "$(dirname "$(readlink -f "$1")")/lib/main.js"\n')
+    checkout = boxed.home / "code/tool"
+    program(checkout / "cli.js", "#!/usr/bin/env node\n")
+    written(checkout / "lib/main.js", "said\n")
+    for name in ("package.json", ".git/config", ".env"):
+        written(checkout / name)
+    modules = boxed.home / ".npm-global/lib/node_modules"
+    modules.mkdir(parents=True)
+    (modules / "tool").symlink_to(checkout)
+    (boxed.home / ".npm-global/bin").mkdir()
+    (boxed.home / ".npm-global/bin/tool").symlink_to("../lib/node_modules/tool/cli.js")
+    on_path(".npm-global/bin", ".node/bin")
+    assert boxed.run(f"tool; ls -A {checkout}") == "said\ncli.js\nlib\npackage.json\n"
+
+
 def test_a_wrapper_that_hands_over_to_a_program_elsewhere(boxed: Boxed, on_path: OnPath) -> None:
     place = boxed.home / "apps/tool-1.2"
     program(place / "bin/tool", f"#!/bin/sh\ncat {place}/lib/data; echo $1\n")
@@ -151,12 +167,13 @@ def test_version_managers_are_told_where_they_are(boxed: Boxed) -> None:
     assert found == {"RUSTUP_HOME": f"{boxed.home}/.rustup", "NVM_DIR": f"{boxed.home}/.nvm"}
 
 
-def test_a_tool_that_is_installed_to_be_edited(boxed: Boxed, on_path: OnPath) -> None:
+@pytest.mark.parametrize("top", [".git/config", "pyproject.toml"])  # a part of a larger repository has no .git
+def test_a_tool_that_is_installed_to_be_edited(boxed: Boxed, on_path: OnPath, top: str) -> None:
     checkout = boxed.home / "code/project"
     written(checkout / "inner/__init__.py", "from inner.words import said\n")
     written(checkout / "inner/words.py", "from other import said\n")
     written(checkout / "other.py", "said = 'said'\n")
-    written(checkout / ".git/config")
+    written(checkout / top)
     written(checkout / ".env")
     written(checkout / "notes.md")
     environment(boxed.home / ".local/share/uv/tools/tool", "inner", checkout)

@@ -88,6 +88,8 @@ def test_what_is_named_twice_is_what_can_be_done_more_with() -> None:
     everywhere = paths("/a")
     assert mounts(hidden=everywhere, readable=everywhere) == [("--ro-bind", "/a")]
     assert mounts(hidden=everywhere, readable=everywhere, writable=everywhere) == [("--bind", "/a")]
+    found = mounts(readable=paths("/a", "/a/b"), writable=everywhere)
+    assert found == [("--bind", "/a"), ("--ro-bind", "/a/b")]
 
 
 def test_a_link_is_made_where_there_is_none() -> None:

@@ -5,6 +5,7 @@ docs/safety.md names these tests: a promise that is taken back is taken back the
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -16,9 +17,11 @@ import pytest
 
 from orchestrator import worktrees
 from orchestrator.git import Git
+from orchestrator.supervisor import children
 from state import files, messages
 from state.errors import BadFile, Unavailable
 from state.fleet import FleetReader
+from state.model import Attempt, decode
 from tests.orchestrator.boxed import Boxed
 from tests.stories import Story, alive
 
@@ -126,9 +129,10 @@ def test_the_system_cannot_be_written(boxed: Boxed, folder: str) -> None:
     path = Path(folder, f"opsroom-test-{os.urandom(4).hex()}")
     try:
         record = boxed.fails(f"{ONLY_INSIDE} echo planted > {path}")
-        assert (record.status, path.exists()) == (2, False)
+        assert (record.status, os.path.lexists(path)) == (2, False)
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # who is not root cannot even look into /root
+            path.unlink(missing_ok=True)
     assert "Read-only file system" in boxed.said()
 
 
@@ -227,6 +231,18 @@ def test_other_homes_and_temporary_files_cannot_be_seen(boxed: Boxed) -> None:
     secret.write_text("secret\n")
     said = boxed.run(f"ls -A /home /tmp /var/tmp /run /media /mnt; ls -A {boxed.story.folder}")
     assert "lying" not in said
+
+
+def test_what_other_users_cannot_read_cannot_be_read_though_root_started_it(boxed: Boxed) -> None:
+    """A user who is not root could not read it anyway."""
+    assert boxed.fails("cat /etc/shadow /etc/gshadow").status == 1
+    assert boxed.attempt.stdout.read_text() == ""
+    assert "root:" in boxed.run("cat /etc/passwd")
+    if os.geteuid() == 0:
+        assert boxed.run("ls -A /var/log") == ""
+        boxed.story.sandbox(readable=["/etc/shadow", "/var/log"])
+        assert "root:" in boxed.run("cat /etc/shadow")
+        assert set(boxed.run("ls -A /var/log").splitlines()) == set(os.listdir("/var/log"))
 
 
 def test_files_that_nobody_committed_and_passwords_in_settings_cannot_be_read(boxed: Boxed) -> None:
@@ -507,6 +523,16 @@ def test_whatever_it_leaves_running_ends_with_it(boxed: Boxed) -> None:
         until [ -e up-1 ] && [ -e up-2 ] && [ -e up-3 ]; do sleep 0.01; done"""
     )
     assert [pid for pid in with_argument(mark) if alive(pid)] == []
+
+
+def test_a_sandbox_that_is_killed_whole_is_an_attempt_that_was_killed(boxed: Boxed) -> None:
+    attempt = boxed.start("sleep 600")
+    boxed.story.wait(attempt.run.exists, "the supervisor")
+    child = decode(Attempt, attempt.run.read_text(), "run.toml").child
+    first = boxed.story.wait(lambda: children(child), "the first process inside")
+    os.kill(first[0], signal.SIGKILL)
+    record = boxed.ended()
+    assert (record.reason, record.status, record.error) == ("exited", -signal.SIGKILL, "")
 
 
 def with_argument(mark: str) -> list[int]:
