@@ -7,7 +7,7 @@ from pathlib import Path
 from state.commands import outcome_path
 from state.model import CHECKING, FINAL, LIVE, Outcome
 from state.views import CampaignView, TaskView
-from tui.text import Cell, Line, line
+from tui.text import Cell, Line, cut, line, width
 
 __all__ = ["Act", "Acts", "act_line", "campaign_verb", "pause_verb", "refusal"]
 
@@ -104,10 +104,16 @@ class Acts:
 _SIGNS = {"sending": "…", "sent": "›", "waits": "…", "taken": "✓", "delivered": "✓", "refused": "✗", "not sent": "✗"}
 
 
-def act_line(act: Act) -> Line:
-    """What became of `act`, for the activity line."""
+def act_line(act: Act, columns: int = 200) -> Line:
+    """What became of `act`, for an activity line of so many columns: its label gives way to its fate and why."""
+    room = columns - 5 - len(act.fate) - (min(width(act.why) + 2, 40) if act.why else 0)
     tone = "trouble" if act.fate in ("refused", "not sent") else "attention" if act.fate == "waits" else ""
-    cells: list[Cell] = [(f" {_SIGNS[act.fate]} ", tone), (line(act.label, 120), ""), ("  ", ""), (act.fate, tone)]
+    cells: list[Cell] = [
+        (f" {_SIGNS[act.fate]} ", tone),
+        (cut(line(act.label, 120), max(12, room)), ""),
+        ("  ", ""),
+        (act.fate, tone),
+    ]
     if act.why:
         cells.append((f": {line(act.why)}", tone if act.fate != "taken" else "muted"))
     return tuple(cells)

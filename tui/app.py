@@ -339,7 +339,7 @@ class OpsroomApp(App[None], inherit_bindings=False):
             self._notice = None
         if self._notice:
             return ((f"   {self._notice[0]}", ""),)
-        return act_line(self.acts.shown) if self.acts.shown else ()
+        return act_line(self.acts.shown, self.size.width) if self.acts.shown else ()
 
     # actions
 

@@ -70,7 +70,9 @@ def policy(view: CampaignView) -> list[Line]:
         lines += _gap(lines, _titled("Envelope, in campaign.toml", _envelope(envelope)))
     if file:
         others = [(key, value) for key, value in islice(file.headers.items(), 60) if value and key not in SHOWN]
-        shown = [field(line(key, 40).replace("_", " ").lower() + " ", (line(value), "")) for key, value in others]
+        shown: list[Line] = [
+            ((line(key, 40).replace("_", " ").lower() + "  ", "muted"), (line(value), "")) for key, value in others
+        ]
         lines += _gap(lines, _titled("Other headers", shown))
     return lines or [(("no policy yet: N adds a line, D protects a path", "muted"),)]
 

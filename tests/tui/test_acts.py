@@ -30,6 +30,18 @@ def test_what_was_heard_of_last_is_shown() -> None:
     assert plain(act_line(acts.shown)) == " ✗ pause a  refused: a is merged"
 
 
+def test_a_long_label_gives_way_to_what_became_of_it() -> None:
+    acts = Acts()
+    act = acts.begin("campaign defer strict 8: “" + "why " * 20 + "”", NOW, DONE)
+    assert plain(act_line(act, 60)).endswith("…  sending")
+    acts.settle(act.number, Outcome(outcome="refused", at=NOW, by="o", why="item 8 is running: stop its task first"))
+    assert acts.shown is not None
+    shown = plain(act_line(acts.shown, 80))
+    assert shown.startswith(" ✗ campaign defer strict 8")
+    assert "…  refused: item 8 is running: stop its task first"[:40] in shown
+    assert len(shown) <= 80
+
+
 def test_nobody_takes_it_without_an_orchestrator() -> None:
     acts = Acts()
     act = acts.begin("pause a", NOW, DONE)

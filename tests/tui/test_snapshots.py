@@ -1,6 +1,6 @@
 """The screen as it is drawn: three sizes in three themes. `make snapshots` accepts what is drawn now."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from state.machine import Hold
 from tests.tui.builder import NOW, ago, typing_imports
+from tests.tui.campaigns import NAME, strict_typing
 from tests.tui.room import Clock, Person
 from tui.app import OpsroomApp
 
@@ -54,4 +55,43 @@ def test_a_machine_that_is_short_and_agents_that_are_held(
             await person.press("n")
         await person.sees("raise it under [budgets]")
 
+    assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+def opened_on_a_campaign(
+    root: Path, theme: str, *keys: str
+) -> tuple[OpsroomApp, Callable[[Pilot[None]], Awaitable[None]]]:
+    """The app on a campaign that has stopped, and what opens its screen and presses `keys` there."""
+    fleet = strict_typing(root)
+    clock = Clock()
+    app = OpsroomApp(fleet.state, theme=theme, clock=clock)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        person = Person(fleet, app, pilot, clock)
+        await person.until(lambda: not app.fleet.snapshot.reading)
+        await person.select(f"campaign:{NAME}")
+        await person.press("enter")
+        await person.sees("9 · src/click/testing.py")
+        await person.press(*keys)
+        await person.pilot.pause()
+
+    return app, settle
+
+
+@pytest.mark.parametrize("theme", ["opsroom-dark", "terminal"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_campaign_that_has_stopped(
+    snap_compare: Callable[..., bool], tmp_path: Path, theme: str, size: tuple[int, int]
+) -> None:
+    app, settle = opened_on_a_campaign(tmp_path, theme, "j", "j")
+    assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("pane", ["1", "3", "4", "5"])
+def test_the_panes_of_a_campaign(
+    snap_compare: Callable[..., bool], tmp_path: Path, pane: str, size: tuple[int, int]
+) -> None:
+    keys = (pane, "j") if pane == "5" else (pane,)
+    app, settle = opened_on_a_campaign(tmp_path, "opsroom-dark", *keys)
     assert snap_compare(app, terminal_size=size, run_before=settle)

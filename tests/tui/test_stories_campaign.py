@@ -199,6 +199,30 @@ async def test_enter_on_an_item_opens_its_task(strict: FleetBuilder) -> None:
         await person.sees("strict-typing-0007", "verifying  for 8s")
 
 
+async def test_n_goes_to_what_needs_a_person(strict: FleetBuilder) -> None:
+    async with looking(strict) as person:
+        await person.press("n")
+        await person.until(lambda: person.app.screen is person.app.fleet)
+        assert person.app.fleet.row and person.app.fleet.row.key == f"task:{NAME}-0008"
+
+
+async def test_a_halt_needs_a_person_once_and_its_screen_is_a_key_away(strict: FleetBuilder) -> None:
+    strict.campaign("other", ["a.py"], status="no_progress", STOP_REASON="5 items in a row without progress")
+    async with opened(strict) as person:
+        entries = person.app.fleet.needs.entries
+        assert [(entry.kind, entry.name) for entry in entries] == [("stop", f"{NAME}-0008"), ("halted", "other")]
+        await person.press("n", "n")
+        await person.sees("no progress: 5 items in a row without progress", "enter its campaign")
+        await person.press("enter")
+        await person.until(lambda: person.app.campaign and person.app.campaign.name_of == "other")
+
+
+async def test_y_copies_what_the_item_is_about(strict: FleetBuilder) -> None:
+    async with looking(strict) as person:
+        await person.press("y")
+        assert person.app.clipboard == "src/click/termui.py"
+
+
 async def test_the_palette_opens_it_too_and_has_its_moves(strict: FleetBuilder) -> None:
     strict.campaign("other", ["a.py"])
     async with opened(strict) as person:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from state.envelope import Campaign, Check, Metric, Policy, Proposal
 from state.machine import Hold, Worker
 from state.usage import Usage
 from tests.tui.builder import NOW, FleetBuilder, ago
@@ -109,6 +110,93 @@ async def test_nothing_obeyed_by_a_terminal_reaches_the_screen(hostile: FleetBui
             await person.pilot.pause()
             check(person.app.screen._compositor.render_strips())
         assert person.app.is_running
+
+
+@pytest.fixture
+def hostile_campaign(tmp_path: Path) -> FleetBuilder:
+    fleet = FleetBuilder(tmp_path)
+    fleet.lease()
+    said = TEXT.replace("\n", " ").replace("\r", " ")
+    metric = Metric(name=TEXT, command=[TEXT], goal=0.0)
+    envelope = Campaign(
+        agent=TEXT,
+        base=TEXT,
+        metric=metric,
+        guards=[metric],
+        checks=[Check(name=TEXT, command=[TEXT])],
+        policy=Policy(allow=[TEXT], deny=[TEXT], forbid=[TEXT]),
+        extra={TEXT: TEXT},
+    )
+    history = [
+        f"{said} | index={index} | file={said} | result={result} | commit={said} | why={said} | metric=3"
+        f" | learned={said} | checks={said} | by={said}"
+        for index, result in ((1, said), (2, "STOP-NEEDS-HUMAN"))
+    ]
+    sections = f"## Policy\n- {said}\n\n## Do not touch\n- {said}\n\n"
+    fleet.campaign(
+        "strict",
+        [f"{said} | {said}={said}"] * 4,
+        history,
+        status="stop",
+        envelope=envelope,
+        sections=sections,
+        STOP_REASON=said,
+        NOTES=said,
+        METRIC_START=5,
+        METRIC_CURRENT=said,
+        OTHER=said,
+    )
+    for index, state in ((3, "running"), (4, TEXT)):
+        fleet.task(
+            f"strict-{index:04}",
+            state,
+            campaign="strict",
+            index=index,
+            attempt=1,
+            repairs=1,
+            since=NOW,
+            title=TEXT,
+            agent=TEXT,
+            why=TEXT,
+            waiting_on=TEXT,
+        )
+    fleet.run(
+        "strict",
+        1,
+        ago(minutes=3),
+        ended=NOW,
+        halted=TEXT,
+        why=TEXT,
+        metric_before=TEXT,
+        results={TEXT: 2},
+        proposals=[Proposal(kind=TEXT, text=TEXT, source=TEXT), Proposal(kind="file", text=TEXT)],
+    )
+    return fleet
+
+
+@pytest.mark.parametrize("size", [(200, 50), (120, 40), (80, 24)])
+async def test_a_campaign_says_nothing_to_a_terminal_either(
+    hostile_campaign: FleetBuilder, size: tuple[int, int]
+) -> None:
+    async with opened(hostile_campaign, size=size) as person:
+        await person.select("campaign:strict")
+        await person.press("enter")
+        await person.until(lambda: person.app.campaign and person.app.campaign.ready)
+        assert person.app.campaign is not None
+        assert len(person.app.campaign.queue) == 4
+        for key in ("g", "s", "escape", "j", "j", "j", "y", "o", "escape", "e", "escape", *"12345", "j"):
+            await person.press(key)
+            await person.pilot.pause()
+            check(person.app.screen._compositor.render_strips())
+        await person.press("plus")
+        name, command = await person.sends_one()
+        assert command.verb == "campaign-protect"
+        await person.sees("sent")
+        check(person.app.screen._compositor.render_strips())
+        hostile_campaign.conclude(name, "refused", TEXT)
+        await person.sees("refused:")
+        check(person.app.screen._compositor.render_strips())
+        assert not FORBIDDEN.search(person.app.terminal_title)
 
 
 async def test_what_comes_back_from_an_orchestrator_is_cleaned_too(hostile: FleetBuilder) -> None:

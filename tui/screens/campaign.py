@@ -4,6 +4,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 
 from state.campaign_file import Item
 from state.envelope import Proposal
@@ -33,7 +34,20 @@ TALL = 34
 FLAT = 16
 """Lines below which the item under the cursor has no place of its own."""
 ITEM = 5
-"""Lines for the item under the cursor, on a screen that is not wide half as many: always, so that nothing jumps."""
+"""Lines for the item under the cursor: always as many, so that nothing jumps."""
+ITEM_NARROW = 3
+"""The same on a screen that has one column."""
+
+
+class Body(Horizontal):
+    """What is between the lines at the head and at the foot."""
+
+    class Resized(Message):
+        """It has another size: a line above it came or went, or the terminal changed."""
+
+    def on_resize(self) -> None:
+        """Says so."""
+        self.post_message(self.Resized())
 
 
 class CampaignScreen(CampaignActing):
@@ -97,7 +111,7 @@ class CampaignScreen(CampaignActing):
         yield Bar(id="holds")
         yield Bar(id="head")
         yield Bar(id="why")
-        with Horizontal(id="body"):
+        with Body(id="body"):
             with Vertical(id="left"):
                 yield LineList(clock, id="queue")
                 yield TextView(id="item")
@@ -118,7 +132,7 @@ class CampaignScreen(CampaignActing):
         self._keys = self.query_one("#keys", Bar)
         self._left = self.query_one("#left", Vertical)
         self._right = self.query_one("#right", Vertical)
-        self._body = self.query_one("#body", Horizontal)
+        self._body = self.query_one(Body)
         self._item = self.query_one("#item", TextView)
         self._progress = self.query_one("#progress", TextView)
         self.list = self.query_one("#queue", LineList)
@@ -321,7 +335,7 @@ class CampaignScreen(CampaignActing):
         self._left.display = wide or not self._open
         self._right.display = wide or self._open
         self._item.display = self.size.height >= FLAT
-        self._item.styles.height = ITEM + 2 if wide else ITEM // 2 + 1  # with its frame
+        self._item.styles.height = ITEM + 2 if wide else ITEM_NARROW + 1  # with its frame
         self._progress.display = apart
         self.panes.set_apart(apart)
 
@@ -365,6 +379,10 @@ class CampaignScreen(CampaignActing):
             self._open = self.focused is not self.list and not self.prompt.purpose
         self._arrange()
         self.call_after_refresh(self._resized)
+
+    def on_body_resized(self) -> None:
+        """The plot takes what is left."""
+        self._show_panes()
 
     def _resized(self) -> None:
         self._show_panes()
