@@ -33,6 +33,9 @@ WHY = 12
 """The least columns in which a reason says anything."""
 
 
+_OF_THE_FILE = ("places", "done", "digits", "next_place")
+
+
 def outcome_cell(result: str) -> tuple[str, str, str]:
     """Sign, word and tone of a result; an unknown one is shown as it stands."""
     return OUTCOMES.get(result, ("·", line(result, 40), ""))
@@ -62,6 +65,13 @@ class Queue:
         self.tasks = tasks
         self.items: list[Item] = view.file.queue if view.file else []
         self.repairs = view.envelope.repairs if view.envelope else 0
+
+    def renewed(self, view: CampaignView, tasks: Mapping[int, TaskView]) -> "Queue":
+        """The same with what is known now. What was worked out from the file stays, as long as that is the same."""
+        fresh = Queue(view, tasks)
+        if view.file is self.view.file:
+            fresh.__dict__.update((name, self.__dict__[name]) for name in _OF_THE_FILE if name in self.__dict__)
+        return fresh
 
     def __len__(self) -> int:
         return len(self.items)

@@ -98,6 +98,16 @@ def test_a_result_that_nobody_knows_is_shown_as_it_stands() -> None:
     assert queue.took(queue.items[0], NOW) == ""
 
 
+def test_a_changed_task_has_nothing_worked_out_anew_but_a_changed_file_has() -> None:
+    view = campaign(NEXT_INDEX=2)
+    queue = Queue(view, {})
+    places = queue.places
+    renewed = queue.renewed(view, {2: task(2, "running")})
+    assert renewed.places is places
+    assert renewed.standing(renewed.items[1], 1).word == "running"
+    assert queue.renewed(campaign(4), {}).places == {1: 0, 2: 1, 3: 2, 4: 3}
+
+
 def test_only_a_time_with_a_zone_is_one() -> None:
     assert when("2026-11-21T09:00:00+00:00") == NOW.replace(hour=9, minute=0, second=0)
     assert when("2026-11-21T09:00:00") is None

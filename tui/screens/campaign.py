@@ -171,7 +171,7 @@ class CampaignScreen(CampaignActing):
         for task in fleet.tasks.values():
             if task.task and task.campaign == self.name_of:
                 tasks.setdefault(task.task.index, task)
-        self.queue = Queue(fleet.campaigns.get(self.name_of) or CampaignView(self.name_of), tasks)
+        self.queue = self.queue.renewed(fleet.campaigns.get(self.name_of) or CampaignView(self.name_of), tasks)
         self._used = used(tasks.values())
         place = self.queue.places.get(item.index) if item and self._placed else None
         if not self._placed and len(self.queue):
