@@ -17,6 +17,8 @@ MOST = 12
 """Rules that one run proposes."""
 COSTLY = 3.0
 """How many times the median an item has to take to be named."""
+LEAST = 30.0
+"""Seconds that it has to take, too."""
 _RULE = re.compile(
     r"(?i)\b(always|never|do not|don't|must( not)?|should( not)?|avoid|prefer|only|instead of|make sure|needs?|use)\b"
 )
@@ -52,7 +54,8 @@ def _costliest(lines: Sequence[HistoryLine]) -> list[Proposal]:
     if len(taken) < 4:
         return []
     usual = median(taken.values())
-    costly = sorted(((seconds, item) for item, seconds in taken.items() if seconds > COSTLY * usual), reverse=True)
+    least = max(LEAST, COSTLY * usual)
+    costly = sorted(((seconds, item) for item, seconds in taken.items() if seconds > least), reverse=True)
     return [
         Proposal(kind="file", text=item, source=f"{seconds:.0f} s, where {usual:.0f} s is usual")
         for seconds, item in costly[:3]
