@@ -33,10 +33,10 @@ NEWEST = 1_000
 """Lines of history that are shown."""
 RUNS = 100
 """Runs that are shown."""
-SHOWN = frozenset({"STATUS", "STOP_REASON", "NOTES", "NEXT_INDEX", "NO_PROGRESS_COUNT"}) | frozenset(
+SHOWN = frozenset({"STATUS", "STOP_REASON", "NOTES", "NEXT_INDEX", "NO_PROGRESS_COUNT", "CAUSE"}) | frozenset(
     f"{name}_{at}" for name in ("METRIC", "STRICT") for at in ("START", "CURRENT")
 )
-"""Headers that the screen shows elsewhere."""
+"""Headers that the screen shows elsewhere, or that say nothing to a person."""
 
 
 def field(label: str, *cells: Cell) -> Line:

@@ -1,10 +1,66 @@
-"""A campaign in a real terminal: a file is edited in the person's editor, and a halt rings and says so in the title."""
+"""A campaign in a real terminal: started, stopped at an item, moved on by a person; edited; heard of when it halts."""
 
 from pathlib import Path
 
+from state.campaign_file import CampaignFile
 from tests.e2e.conftest import OPSROOM, Open, run
 from tests.e2e.terminals import PyteTerminal
 from tests.tui.campaigns import NAME, strict_typing
+
+WORKER = """\
+#!/bin/sh
+cat > /dev/null
+if [ "$OPSROOM_ITEM" = two.txt ]; then
+    opsroom stop "two.txt belongs to the neighbours"
+    exit 0
+fi
+echo painted > "$OPSROOM_ITEM"
+opsroom result success --summary "painted $OPSROOM_ITEM"
+"""
+
+
+def test_a_campaign_is_run_from_its_screen(house: Path, open_terminal: Open) -> None:
+    (house.parent / "painter.sh").write_text(WORKER)
+    folder = house / ".opsroom" / "campaigns" / "walls"
+    folder.mkdir(parents=True)
+    (folder / "campaign.toml").write_text('agent = "painter"\nbase = "main"\n')
+    (folder / "campaign.md").write_text("# Walls\n\nSTATUS: paused\n\n## Queue\n1. one.txt\n2. two.txt\n3. tree.txt\n")
+    terminal = open_terminal(OPSROOM, columns=120, rows=40, cwd=house)
+
+    terminal.see("walls +0/3")
+    terminal.press("enter")
+    terminal.see("› +1 · one.txt")
+    terminal.press("G", "w")
+    terminal.see("reword 3 tree.txt ›")
+    terminal.press(*["backspace"] * 8, *"three.txt", "enter")
+    terminal.see("3 · three.txt")
+    terminal.press("p")
+    terminal.see("1 ✓ one.txt +success")
+    terminal.see("2 ■ two.txt .* stopped")
+    terminal.see("walls +stop for")
+    terminal.press("N", *"Ask the neighbours first.", "enter")
+    terminal.see("- Ask the neighbours first.")
+    terminal.press("k", "d")
+    terminal.see("defer 2 two.txt ›")
+    terminal.press(*"they are away", "enter")
+    terminal.see("2 → two.txt .* deferred")
+    terminal.press("p")
+    terminal.see("3 ✓ three.txt +success")
+    terminal.see("walls +complete for")
+    terminal.press("q")
+    assert terminal.ends() == 0
+
+    file = CampaignFile((folder / "campaign.md").read_bytes())
+    assert [(line.index, line.result) for line in file.history] == [
+        (1, "success"),
+        (2, "STOP-NEEDS-HUMAN"),
+        (2, "human_deferred"),
+        (3, "success"),
+    ]
+    assert file.history[2].fields["why"] == "they are away"
+    assert file.policy == ("Ask the neighbours first.",)
+    names = run(house, "git", "ls-tree", "--name-only", "campaign/walls").split()
+    assert {"one.txt", "three.txt"} <= set(names) and "two.txt" not in names
 
 
 def control_room(folder: Path, status: str) -> Path:
