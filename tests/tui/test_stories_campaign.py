@@ -322,6 +322,14 @@ async def test_a_move_thought_better_of_is_not_sent(strict: FleetBuilder) -> Non
         assert person.sent == []
 
 
+async def test_after_typing_a_person_is_where_they_were(strict: FleetBuilder) -> None:
+    async with looking(strict) as person:
+        await person.press("5", "j", "N", "x", "escape")
+        await person.until(lambda: screen_of(person).panes.proposals.list.has_focus)
+        await person.press("j")
+        await person.sees("protects this path")
+
+
 async def test_items_move_up_and_down_in_the_order_of_work(strict: FleetBuilder) -> None:
     async with looking(strict) as person:
         await go_to(person, 12)

@@ -369,7 +369,11 @@ class CampaignScreen(CampaignActing):
 
     def return_focus(self) -> None:
         """Goes back to where the person was before a line was opened to type on."""
-        self.set_focus(self.panes.widget if self._open and not self.wide else self.list)
+        if not self.wide:
+            self.set_focus(self.panes.widget if self._open else self.list)
+        else:
+            left_off = self._left_off
+            self.set_focus(left_off if left_off is not None and left_off.display else self.list)
 
     def on_resize(self, event: events.Resize) -> None:
         """Lines are fitted anew, and parts are shown as there is room for them."""

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
+from textual.widget import Widget
 
 from state import files
 from state.campaign_file import BLOCKING, Item
@@ -45,6 +46,8 @@ class CampaignActing(Screen[None]):
     prompt: Prompt
     _asked: tuple[str, int] = ("", 0)
     """The verb that words are typed for, and the item that it is about."""
+    _left_off: Widget | None = None
+    """What had the focus when a line was opened to type on."""
     _order: list[int]
     """The queue as it will be once the moves that were sent are done."""
     _moving: set[int]
@@ -150,6 +153,7 @@ class CampaignActing(Screen[None]):
         if self._may(verb):
             ask, item = ASKS[verb], self.item if verb in ABOUT_ITEM.values() else None
             self._asked = (verb, item.index if item else 0)
+            self._left_off = self.focused
             self.prompt.ask(verb, label(ask, item), line(text), ask.placeholder)
             self.show_keys()
 
@@ -203,6 +207,7 @@ class CampaignActing(Screen[None]):
         names = [f"{digit} {name}" for digit, name in enumerate(FILES, 1)]
         if not between_runs(self.queue.view):
             names[1] += " (between runs)"
+        self._left_off = self.focused
         self.prompt.ask("edit", f"edit  {'  '.join(names)} ›")
         self.show_keys()
 
