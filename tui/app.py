@@ -31,6 +31,7 @@ from tui.quiet import Habits
 from tui.screens.campaign import CampaignScreen
 from tui.screens.fleet import FleetScreen
 from tui.screens.help import HelpScreen
+from tui.screens.history import HistoryScreen
 from tui.text import Line, cut, line
 from tui.widgets.typing_line import TypingLine
 
@@ -215,10 +216,14 @@ class OpsroomApp(App[None], inherit_bindings=False):
         return next((one for one in self._screen_stack if isinstance(one, CampaignScreen)), None)
 
     @property
-    def _screens(self) -> tuple[FleetScreen | CampaignScreen, ...]:
+    def history(self) -> HistoryScreen | None:
+        """The history screen, while it is open."""
+        return next((one for one in self._screen_stack if isinstance(one, HistoryScreen)), None)
+
+    @property
+    def _screens(self) -> tuple[FleetScreen | CampaignScreen | HistoryScreen, ...]:
         """Those that have their parts, and show what is known and said."""
-        campaign = self.campaign
-        return tuple(one for one in (self.fleet, campaign) if one is not None and one.ready)
+        return tuple(one for one in (self.fleet, self.campaign, self.history) if one is not None and one.ready)
 
     def _show_activity(self) -> None:
         for screen in self._screens:
@@ -226,6 +231,7 @@ class OpsroomApp(App[None], inherit_bindings=False):
 
     def open_campaign(self, name: str) -> None:
         """Opens the screen of a campaign, in place of another one's."""
+        self.close_history()
         if (campaign := self.campaign) is not None:
             if campaign.name_of == name:
                 return
@@ -238,6 +244,21 @@ class OpsroomApp(App[None], inherit_bindings=False):
             self.pop_screen()
         self.fleet.show_activity()
         self.fleet.tick()
+
+    def open_history(self, campaign: str = "") -> None:
+        """Opens the past; with `campaign`, at the items of that one."""
+        if self.history is None:
+            self.push_screen(HistoryScreen(self.fleet.snapshot, campaign))
+
+    def close_history(self) -> None:
+        """Goes back to where the history was opened from."""
+        if self.history is None:
+            return
+        while self.history is not None:
+            self.pop_screen()
+        below = self.campaign or self.fleet
+        below.show_activity()
+        below.tick()
 
     def set_alert(self, alert: Alert) -> None:
         """Rings, and gives the terminal its title."""
@@ -366,6 +387,10 @@ class OpsroomApp(App[None], inherit_bindings=False):
     def action_leave(self) -> None:
         """Leaves. Workers and orchestrator go on."""
         self.exit()
+
+    def action_history(self) -> None:
+        """Shows the past, of the campaign whose screen is open."""
+        self.open_history(self.campaign.name_of if self.campaign else "")
 
     def action_help(self) -> None:
         """Shows the keys."""

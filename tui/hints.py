@@ -17,13 +17,22 @@ _PLACES = {
     "queue": ("campaign.pause", "items.open", "campaign.defer"),
     "proposals": ("campaign.promote", "campaign.back"),
     "campaign pane": ("campaign.back", "campaign.pause"),
+    "past": ("items.open", "history.search", "history.back"),
+    "past items": ("items.open", "history.search", "history.copy", "history.back"),
+    "past reading": ("history.back", "history.previous", "history.next", "history.copy"),
+    "past compared": ("history.back",),
 }
 """What comes first, depending on where the focus is."""
-_CAMPAIGN = frozenset({"queue", "proposals", "campaign pane"})
+_SCREENS = {
+    **dict.fromkeys(("queue", "proposals", "campaign pane"), "campaign"),
+    **dict.fromkeys(("past", "past items", "past reading", "past compared"), "history"),
+}
+"""Places on a screen of its own, with whose keys work there."""
 _TYPING = {
     "answer": (("enter", "send"), ("esc", "leave"), ("↑ ↓", "other questions"), ("pgup pgdn", "read")),
     "prompt": (("enter", "send"), ("esc", "leave")),
     "edit": (("1", "campaign.toml"), ("2", "campaign.md"), ("3", "prompt.md"), ("esc", "leave")),
+    "search": (("enter", "keep"), ("esc", "clear")),
     "filter": (("enter", "keep"), ("esc", "clear"), ("s:", "state"), ("c:", "campaign"), ("a:", "agent")),
 }
 
@@ -35,8 +44,9 @@ def key_line(columns: int, place: str, reasons: Mapping[str, str]) -> Line:
         pairs = [(shown, label, False) for shown, label in _TYPING[place]]
     else:
         first = [key(key_id) for key_id in _PLACES.get(place, ())]
-        here = ("campaign" if place in _CAMPAIGN else "fleet", "app")
-        rest = [one for one in KEYS if one.listed and one.place in here and one not in first and one.id != HELP.id]
+        here = (_SCREENS.get(place, "fleet"), "app")
+        aside = (HELP.id, f"app.{here[0]}")  # nobody has to be told how to come here
+        rest = [one for one in KEYS if one.listed and one.place in here and one not in first and one.id not in aside]
         pairs = [(_short(one), one.label, one.id in reasons) for one in (*first, *sorted(rest, key=_app_last))]
         pairs.sort(key=lambda pair: pair[2])  # what can be done now comes first
         end = ((_short(HELP), "accent"), (f" {HELP.label} ", ""))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Actions", "Offer", "offers"]
 
 
-_NOT_OFFERED = frozenset({"app.palette", "app.interrupt", "app.focus", "fleet.back"})
+_NOT_OFFERED = frozenset({"app.palette", "app.interrupt", "app.focus", "fleet.back", "history.back"})
 
 
 class Offer(NamedTuple):
@@ -29,8 +29,8 @@ class Offer(NamedTuple):
 
 def offers(app: "OpsroomApp") -> Iterator[Offer]:
     """Everything that can be done, also what has no key."""
-    screen = app.campaign or app.fleet
-    here = "fleet" if screen is app.fleet else "campaign"
+    screen = app.history or app.campaign or app.fleet
+    here = "history" if app.history else "campaign" if app.campaign else "fleet"
     for key in KEYS:
         if key.place in ("app", here) and key.id not in _NOT_OFFERED:
             namespace, _, action = key.action.rpartition("app.")

@@ -218,6 +218,8 @@ class _Call:
                 self.cut = f"cut: git was not done after {self._seconds:g} s"
             elif status and not self.cut:
                 last = said.decode("utf-8", "replace").strip().rpartition("\n")[2].removeprefix("fatal: ")
+                if last.startswith("not a git repository"):
+                    raise GitUnread("there is no git repository here")
                 raise GitUnread(f"git: {last or f'exit status {status}'}")
         finally:
             timer.cancel()
