@@ -266,8 +266,16 @@ class Enclosure:
             if not path.exists():
                 todo = "put it there, or take it out of opsroom.toml"
                 raise Unavailable(f"sandbox: {key} names {text}, and {path} does not exist", todo=todo)
+            if key == "writable" and (own := self._guarded_by(Path(os.path.realpath(path)))):
+                todo = "take it out of opsroom.toml: a worker that writes there writes what decides over it"
+                raise Unavailable(f"sandbox: writable names {text}, and {own} is in the way", todo=todo)
             found.append(path)
         return tuple(found)
+
+    def _guarded_by(self, path: Path) -> Path | None:
+        """What no worker may write of that which `path` holds, or lies in: git's folder, the state directory."""
+        guarded = (Path(os.path.realpath(own)) for own in (self._state.repository / ".git", self._state.root))
+        return next((own for own in guarded if own == path or path in own.parents or own in path.parents), None)
 
     def _kept(self) -> list[str]:
         wanted = {*KEPT, *self._config.sandbox.keep}

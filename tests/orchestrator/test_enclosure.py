@@ -278,6 +278,16 @@ def test_what_is_named_and_not_there_is_said_at_the_start(
     assert "put it there, or take it out of opsroom.toml" in line
 
 
+@pytest.mark.parametrize("name", [".git", ".git/hooks", ".opsroom/tasks", "linked"])
+def test_what_decides_over_a_worker_is_not_made_writable(story: Story, name: str) -> None:
+    (story.repository / "linked").symlink_to(story.repository)
+    story.agent("true")
+    story.sandbox(writable=[name])
+    said = story.opsroom("up", "--once")
+    assert said.status == 3
+    assert f"sandbox: writable names {name}, and {story.repository}" in said.err
+
+
 def test_the_network_of_one_agent_is_looked_at_before_anything_starts(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
