@@ -72,7 +72,7 @@ async def test_a_second_draws_only_ages_that_changed(tmp_path: Path) -> None:
 
 
 def test_what_is_seldom_needed_is_imported_when_it_is() -> None:
-    heavy = ("PIL", "watchfiles", "textual_image", "orchestrator", "opsroom", "textual.widgets._markdown")
+    heavy = ("PIL", "plotille", "watchfiles", "textual_image", "orchestrator", "opsroom", "textual.widgets._markdown")
     code = f"import sys, tui.app; print([name for name in {heavy!r} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

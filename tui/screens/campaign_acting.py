@@ -154,7 +154,7 @@ class CampaignActing(Screen[None]):
             ask, item = ASKS[verb], self.item if verb in ABOUT_ITEM.values() else None
             self._asked = (verb, item.index if item else 0)
             self._left_off = self.focused
-            self.prompt.ask(verb, label(ask, item), line(text), ask.placeholder)
+            self.prompt.ask(verb, label(ask, item), line(text, 4_000), ask.placeholder)
             self.show_keys()
 
     def action_shift(self, by: int) -> None:
