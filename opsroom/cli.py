@@ -27,6 +27,7 @@ COMMANDS = {
     "doctor": "opsroom.commands.doctor",
     "down": "opsroom.commands.running",
     "handoff": "opsroom.commands.worker",
+    "history": "opsroom.commands.history",
     "init": "opsroom.commands.init",
     "kill": "opsroom.commands.acts",
     "lock": "opsroom.commands.lock",
@@ -51,7 +52,7 @@ COMMANDS = {
 SECTIONS = (
     ("See and steer", ("demo", "init", "doctor", "up", "down", "tui", "status", "log")),
     ("Tasks", ("spawn", "tell", "answer", "pause", "resume", "stop", "kill", "retry", "release")),
-    ("Campaigns", ("campaign",)),
+    ("Campaigns", ("campaign", "history")),
     (
         "For workers",
         ("ask", "checkpoint", "note", "handoff", "stop", "result", "capture", "lock", "usage", "unavailable"),

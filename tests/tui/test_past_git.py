@@ -221,7 +221,7 @@ def test_closing_ends_what_is_being_read(repository: Repository, slow_git: Path)
 
     thread = threading.Thread(target=read)
     thread.start()
-    pid = int(wait(lambda: slow_git.exists() and slow_git.read_text().strip(), lambda: "git to begin"))
+    pid = wait(lambda: slow_git.read_text().strip() if slow_git.exists() else "", lambda: "git to begin")
     history.close()
     thread.join(60)
     assert ended.is_set()
