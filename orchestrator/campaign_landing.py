@@ -56,17 +56,20 @@ def land(state: StateDir, config: Config, fleet: Fleet, name: str, into: str = "
     merged = no_ff or not git.is_ancestor(target, tip)
     commit = _merge(state, config, name, base, target, tip) if merged else tip
     # the move is the one by which changes of tasks land
-    if blocked := merge_queue._move(git, base, target, commit):
+    if blocked := merge_queue.move(git, base, target, commit):
         raise Refused(f"{base} was not moved: {blocked}", todo="try again")
     return Landed(base, commit, count, merged)
 
 
 def _refuse_running(view: CampaignView, fleet: Fleet) -> None:
-    if view.runs and view.runs[-1][1].ended is None:
+    at_it = bool(view.runs) and view.runs[-1][1].ended is None
+    if at_it and (view.file is None or view.file.status == "running"):
         raise Refused(f"campaign {view.name} is running", todo=f"'opsroom campaign pause {view.name}' ends its run")
     for task in fleet.tasks.values():
         if task.campaign == view.name and task.state in LIVE | CHECKING:
             raise Refused(f"campaign {view.name} is not at rest: {task.id} is {task.state}", todo="wait for it")
+    if at_it:
+        raise Refused(f"campaign {view.name} is not at rest: its run has not ended", todo="wait for it")
 
 
 def _merge(state: StateDir, config: Config, name: str, base: str, target: str, tip: str) -> str:

@@ -62,7 +62,7 @@ class CampaignMoves:
             case "campaign-add":
                 return self._add(name, command, view, fleet)
             case "campaign-reword":
-                return self._reword(command, view, fleet)
+                return self._reword(name, command, view, fleet, now)
             case "campaign-reorder":
                 return self._edit(view, lambda file: campaign_edits.move_item(file, command.index, command.before))
             case "campaign-note":
@@ -99,8 +99,7 @@ class CampaignMoves:
             raise Refused(f"there is no agent {envelope.agent!r} in opsroom.toml")
         where = f"campaigns/{name}/campaign.toml"
         if found := unknown_limit(envelope):
-            part, _, key = found.partition(".")
-            raise Refused(f"{where}: unknown key {key!r} in {part}: it would limit nothing")
+            raise Refused(f"{where}: unknown key {found!r}: it would limit nothing")
         if found := policy.fault(envelope.policy):
             raise Refused(f"{where}: policy: {found}")
 
@@ -127,28 +126,48 @@ class CampaignMoves:
         """Gives an item the outcome that a person says; its work, if there is any, stays on its branch."""
         file = self._sound(view)
         item, task = self._find(file, command, view, fleet)
-        verb, words = command.verb.removeprefix("campaign-"), command.text.strip()
         paths: frozenset[str] = frozenset()
         if file.headers.get(CAUSE) != name:
             _refuse_settled(file, item, task, result)
-            file.add_history(
-                now,
-                index=item.index,
-                file=item.target,
-                result=result,
-                attempt=task.status.attempt if task is not None and task.status is not None else "",
-                why=words or f"{verb} by {command.by}",
-                by=command.by,
-            )
-            file.set("NEXT_INDEX", file.first_open)
-            file.set(CAUSE, name)
-            paths = self._write(view, file)
-            self._events.tell("item", campaign=view.name, index=item.index, result=result, why=words)
-        if task is not None and task.status is not None and task.state not in FINAL | LIVE | CHECKING:
-            why = f"{verb} by {command.by}{': ' if words else ''}{words}"
-            tasks.move(self._state, self._events, task.id, task.status, now, "cancelled", why=why, cause=name)
-            paths |= {f"tasks/{task.id}/status.toml"}
+            paths = self._record(name, command, view, file, item, task, now, result, command.text.strip())
+        return paths if task is None else paths | self._leave(name, command, task, now)
+
+    def _record(
+        self,
+        name: str,
+        command: Command,
+        view: CampaignView,
+        file: CampaignFile,
+        item: Item,
+        task: TaskView | None,
+        now: datetime,
+        result: str,
+        why: str,
+    ) -> frozenset[str]:
+        """Writes the line of history that a person's move makes, and the command's name beside it."""
+        file.add_history(
+            now,
+            index=item.index,
+            file=item.target,
+            result=result,
+            attempt=task.status.attempt if task is not None and task.status is not None else "",
+            why=why or f"{_verb(command)} by {command.by}",
+            by=command.by,
+        )
+        file.set("NEXT_INDEX", file.first_open)
+        file.set(CAUSE, name)
+        paths = self._write(view, file)
+        self._events.tell("item", campaign=view.name, index=item.index, result=result, why=why)
         return paths
+
+    def _leave(self, name: str, command: Command, task: TaskView, now: datetime) -> frozenset[str]:
+        """Cancels the item's task, unless it has ended or its worker is at it; its work stays on its branch."""
+        if task.status is None or task.state in FINAL | LIVE | CHECKING:
+            return frozenset()
+        words = command.text.strip()
+        why = f"{_verb(command)} by {command.by}{': ' if words else ''}{words}"
+        tasks.move(self._state, self._events, task.id, task.status, now, "cancelled", why=why, cause=name)
+        return frozenset({f"tasks/{task.id}/status.toml"})
 
     def _retry(self, name: str, command: Command, view: CampaignView, fleet: Fleet, now: datetime) -> frozenset[str]:
         """Gives an item back to a worker: its task is queued again, or made."""
@@ -209,20 +228,30 @@ class CampaignMoves:
         def add(file: CampaignFile) -> None:
             if file.headers.get(CAUSE) == name:
                 return
-            known = (task.task.index for task in fleet.tasks.values() if task.task and task.campaign == view.name)
-            campaign_edits.add_item(file, command.text, max(known, default=0))
+            campaign_edits.add_item(file, command.text, _highest(view, fleet))
             file.set(CAUSE, name)
 
         return self._edit(view, add)
 
-    def _reword(self, command: Command, view: CampaignView, fleet: Fleet) -> frozenset[str]:
-        def reword(file: CampaignFile) -> None:
-            item, task = self._find(file, command, view, fleet)
-            if task is not None and item.target != command.text.strip():
-                raise Refused(f"item {item.index} has a task, {task.id}", todo="skip it and add it in other words")
-            campaign_edits.reword_item(file, item.index, command.text)
-
-        return self._edit(view, reword)
+    def _reword(self, name: str, command: Command, view: CampaignView, fleet: Fleet, now: datetime) -> frozenset[str]:
+        """Gives an item other words. One that was begun keeps its own, and another one takes its place in the queue."""
+        file = self._sound(view)
+        item, task = self._find(file, command, view, fleet)
+        if task is None:
+            return self._edit(view, lambda file: campaign_edits.reword_item(file, item.index, command.text))
+        paths: frozenset[str] = frozenset()
+        if file.headers.get(CAUSE) != name:
+            if item.target == command.text.strip():
+                return paths
+            _refuse_settled(file, item, task, "skipped")
+            text = command.text.strip() + "".join(f" | {key}={value}" for key, value in item.fields.items())
+            index = campaign_edits.add_item(file, text, _highest(view, fleet))
+            item = campaign_edits.item_of(file, command.index)  # adding has moved lines
+            behind = (entry for entry in file.queue if entry.line > item.line and entry.index != index)
+            if (following := next(behind, None)) is not None:
+                campaign_edits.move_item(file, index, following.index)
+            paths = self._record(name, command, view, file, item, task, now, "skipped", f"reworded as item {index}")
+        return paths | self._leave(name, command, task, now)
 
     # ── files ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -253,6 +282,16 @@ class CampaignMoves:
         path = self._state.campaign(view.name).queue
         files.replace(self._state.root, path, file.render())
         return frozenset({self._state.relative(path)})
+
+
+def _verb(command: Command) -> str:
+    return command.verb.removeprefix("campaign-")
+
+
+def _highest(view: CampaignView, fleet: Fleet) -> int:
+    """The highest number that an item of the campaign has a task for."""
+    known = (task.task.index for task in fleet.tasks.values() if task.task and task.campaign == view.name)
+    return max(known, default=0)
 
 
 def _refuse_settled(file: CampaignFile, item: Item, task: TaskView | None, result: str) -> None:

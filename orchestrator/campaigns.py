@@ -110,7 +110,7 @@ def plan(view: CampaignView, tasks: dict[str, TaskView], busy: bool, spent: str 
         return [*records]
     number, run = view.runs[-1] if view.runs else (0, None)
     if file.status != "running":
-        if run is None or run.ended is not None:
+        if run is None or run.ended is not None or _at_work(view, tasks):
             return []
         return [Halt(view.name, number, file.status, file.headers.get("STOP_REASON", ""))]
     if view.faults:
@@ -124,6 +124,12 @@ def plan(view: CampaignView, tasks: dict[str, TaskView], busy: bool, spent: str 
         running = any(tasks[name].state in LIVE | CHECKING for name in names if name in tasks)
         return [] if running else [Halt(view.name, number, "budget_exhausted", spent)]
     return _launches(view, tasks, number, run)
+
+
+def _at_work(view: CampaignView, tasks: dict[str, TaskView]) -> bool:
+    """Whether anything of the campaign is still being done, or goes on by itself."""
+    names = (task_of(view.name, item.index) for item in view.file.queue) if view.file else ()
+    return any(tasks[name].state in LIVE | CHECKING | {"queued", "retrying"} for name in names if name in tasks)
 
 
 def _unrecorded(view: CampaignView, tasks: dict[str, TaskView]) -> list[Record]:

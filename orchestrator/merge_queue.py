@@ -17,7 +17,7 @@ from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused, Unavailable
 from state.model import Record, decode, encode
 
-__all__ = ["Change", "Checked", "Landing", "land", "landed_from", "occupied"]
+__all__ = ["Change", "Checked", "Landing", "land", "landed_from", "move", "occupied"]
 
 LANDING = "landing.toml"
 """How far the landing of an attempt's change has come, in the attempt's folder."""
@@ -142,7 +142,7 @@ def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: 
         checked.left = left
         _write(change, checked)
     merging(checked)
-    if blocked := _move(git, change.base, checked.onto, checked.commit):
+    if blocked := move(git, change.base, checked.onto, checked.commit):
         return Landing("blocked", blocked, results=results)
     return _landed(checked, results)
 
@@ -274,7 +274,7 @@ def occupied(git: Git, base: str) -> str:
     return ""
 
 
-def _move(git: Git, base: str, old: str, new: str) -> str:
+def move(git: Git, base: str, old: str, new: str) -> str:
     """Moves branch `base` from `old` to `new`; says in a few words what keeps it from that, or ''.
 
     A working tree that has the branch checked out is brought along if it is clean, as git's own

@@ -1,7 +1,7 @@
 """The envelope of a campaign, and the record of its runs: `campaign.toml` and `runs/<n>.toml`.
 
-Part of `state.model`'s records. A key that is not known in a part of the envelope that limits something would limit
-nothing: `unknown_limit` finds it, and a campaign that has one is not started.
+Part of `state.model`'s records. A key of the envelope that is not known would limit nothing: `unknown_limit` finds it,
+and a campaign that has one is not started.
 """
 
 from typing import Annotated, Literal
@@ -145,8 +145,8 @@ class Packet(Record):
 
 
 def unknown_limit(campaign: Campaign) -> str:
-    """The first key in a limiting part of the envelope that nobody knows, as `policy.alow`; '' if there is none."""
-    parts: list[tuple[str, Record]] = [("budgets", campaign.budgets), ("policy", campaign.policy)]
-    parts += [("metric", campaign.metric)] if campaign.metric else []
-    parts += [("guards", guard) for guard in campaign.guards] + [("checks", check) for check in campaign.checks]
-    return next((f"{name}.{key}" for name, part in parts for key in part.extra), "")
+    """The first key of the envelope that nobody knows, as `policy.alow`; '' if there is none."""
+    parts: list[tuple[str, Record]] = [("", campaign), ("budgets.", campaign.budgets), ("policy.", campaign.policy)]
+    parts += [("metric.", campaign.metric)] if campaign.metric else []
+    parts += [("guards.", guard) for guard in campaign.guards] + [("checks.", check) for check in campaign.checks]
+    return next((f"{name}{key}" for name, part in parts for key in part.extra), "")

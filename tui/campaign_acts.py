@@ -58,9 +58,9 @@ def refusal(verb: str, queue: Queue, item: Item | None) -> str:
     task, outcome = queue.task(item), queue.outcome(item)
     result, state, name = outcome.result if outcome else "", task.state if task else "", f"item {item.index}"
     ended = bool(result) and result != BLOCKING
+    if verb in ("campaign-defer", "campaign-skip", "campaign-reword") and state in LIVE | CHECKING:
+        return f"{name} is {state}: stop its task first"
     if verb in ("campaign-defer", "campaign-skip"):
-        if state in LIVE | CHECKING:
-            return f"{name} is {state}: stop its task first"
         if result == "success":
             return f"{name} is done: there is nothing to leave out"
         if result == ("human_deferred" if verb == "campaign-defer" else "skipped") and not queue.at_work(item):
@@ -73,8 +73,8 @@ def refusal(verb: str, queue: Queue, item: Item | None) -> str:
         if not result and task is None:
             return f"{name} has not been tried yet"
     elif verb == "campaign-reword":
-        if ended or task is not None:
-            return f"{name} has {'an outcome' if ended else 'a task'}: skip it and add another"
+        if result in ("success", "skipped"):
+            return f"{name} has its outcome: add another item"
     elif verb == "campaign-reorder" and ended:
         return f"{name} has its outcome: it stays where it is"
     return ""

@@ -83,6 +83,26 @@ def test_the_next_run_goes_by_the_order_the_words_and_the_outcomes_of_a_person(t
     assert file_of(twos).status == "complete"
 
 
+def test_an_item_at_which_the_campaign_stopped_is_reworded_and_another_takes_its_place(twos: Story) -> None:
+    twos.agent(f"[ $OPSROOM_INDEX = 2 ] && opsroom stop 'which b?' && exit 0; {SED}", name="asks")
+    twos.state.campaign("twos").envelope.write_text('agent = "asks"\n')
+    obey(twos, ("start", {}))
+    assert file_of(twos).status == "stop"
+    obey(twos, ("reword", {"index": 2, "text": "notes.txt"}), ("start", {}))
+    assert history(twos) == [
+        (1, "success"),
+        (2, "STOP-NEEDS-HUMAN"),
+        (2, "skipped"),
+        (5, "success"),
+        (3, "success"),
+        (4, "success"),
+    ]
+    assert [item.index for item in file_of(twos).queue] == [1, 2, 5, 3, 4]
+    assert file_of(twos).history[2].fields["why"] == "reworded as item 5"
+    assert twos.task("twos-0002").state == "cancelled"
+    assert twos.subjects("campaign/twos")[2] == "twos: notes.txt"
+
+
 def test_an_outcome_by_a_person_says_who_and_why(twos: Story) -> None:
     obey(twos, ("defer", {"index": 1, "text": "needs the | new\nparser"}), ("skip", {"index": 2}))
     assert [line.fields for line in file_of(twos).history] == [
@@ -183,7 +203,7 @@ def test_while_its_worker_runs_an_item_is_neither_deferred_nor_given_back_and_ot
         at_work,
         at_work,
         "item 1 is running; only what failed, stopped or was left is tried again",
-        "item 1 has a task, twos-0001; skip it and add it in other words",
+        at_work,
         "",
         "",
         "",
@@ -245,7 +265,7 @@ def test_a_file_that_a_run_cannot_go_by_is_not_edited(twos: Story) -> None:
         ('agent = "nobody"\n', "there is no agent 'nobody' in opsroom.toml"),
         (
             'agent = "worker"\n[policy]\nalow = ["x"]\n',
-            "campaigns/twos/campaign.toml: unknown key 'alow' in policy: it would limit nothing",
+            "campaigns/twos/campaign.toml: unknown key 'policy.alow': it would limit nothing",
         ),
         (
             'agent = "worker"\n[policy]\nforbid = ["a", "(b"]\n',

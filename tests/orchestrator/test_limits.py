@@ -213,7 +213,7 @@ def test_a_key_that_limits_nothing_is_refused(story: Story) -> None:
     name = story.send("campaign-start", campaign="c")
     up = story.up()
     assert (
-        story.outcome(name).why == "campaigns/c/campaign.toml: unknown key 'dollar' in budgets: it would limit nothing"
+        story.outcome(name).why == "campaigns/c/campaign.toml: unknown key 'budgets.dollar': it would limit nothing"
     )
     up.terminate()
     story.finish(up)

@@ -79,9 +79,8 @@ def test_a_pause_is_no_news_to_who_made_it(story: Story, service: Service) -> No
     running = story.up()
     story.wait_for_state("twos-0001", "running")
     story.outcome(story.send("campaign-pause", campaign="twos"))
-    story.wait(lambda: story.events("halt"), "the halt")
     story.send("kill", task="twos-0001")
-    story.wait_for_state("twos-0001", "cancelled")
+    story.wait(lambda: story.events("halt", status="paused"), "the halt")
     running.terminate()
     story.finish(running)
     assert service.heard == []
