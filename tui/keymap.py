@@ -156,7 +156,7 @@ KEYS = (
         "w",
         "reword",
         "reword",
-        "Say anew what the item is about; not once it has a task",
+        "Say anew what the item is about; one that was begun is skipped, and a new one takes its place",
         acts=True,
         listed=True,
     ),
