@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-__all__ = ["SECONDS", "Amount"]
+__all__ = ["SECONDS", "Amount", "Finite"]
+
+
+class Finite(click.types.FloatParamType):
+    """A finite number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, or a usage error."""
+        return _finite(self, super().convert(value, param, ctx), value, param, ctx)
 
 
 class Amount(click.FloatRange):
@@ -13,10 +21,15 @@ class Amount(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number, or a usage error."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
+        return _finite(self, super().convert(value, param, ctx), value, param, ctx)
+
+
+def _finite(
+    kind: "click.ParamType[float]", number: float, value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> float:
+    if not math.isfinite(number):
+        kind.fail(f"{value} is not a finite number.", param, ctx)
+    return number
 
 
 SECONDS = Amount(0, 30 * 86_400)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from opsroom.finding import state_dir
-from opsroom.options import SECONDS, Amount
+from opsroom.options import SECONDS, Amount, Finite
 from state import files, journal
 from state.campaign_edits import item_text
 from state.campaign_file import CampaignFile
@@ -42,6 +42,8 @@ CHECK = """
 # command = ["make", "test"]
 # seconds = 600.0
 """
+SHORT = 40
+"""Characters of what a command is called."""
 COLUMN = 30
 """Where comments begin."""
 QUEUE = """\
@@ -83,7 +85,7 @@ You do one item of campaign {campaign}: `{item}`.
 @click.option("--base", default="", metavar="B", help="The branch that the campaign's own begins at.")
 @click.option("--metric", metavar="CMD", help="What prints the number that should get better.")
 @click.option("--better", type=click.Choice(["lower", "higher"]), default="lower", show_default=True)
-@click.option("--goal", type=Amount(), metavar="X", help="The campaign is complete once the metric is as good as X.")
+@click.option("--goal", type=Finite(), metavar="X", help="The campaign is complete once the metric is as good as X.")
 @click.option("--check", "checks", multiple=True, metavar="CMD", help="What must end with 0; repeat it.")
 @click.option("--allow", multiple=True, metavar="P", help="What an item may change, as in .gitignore; repeat it.")
 @click.option("--deny", multiple=True, metavar="P", help="What it may not; repeat it.")
@@ -240,7 +242,7 @@ def _metric(given: dict[str, Any]) -> str:
     return "\n" + _table(
         [
             ("[metric]", "", "a command that prints a number, last on its standard output"),
-            ("name", _text(given["metric"]), ""),
+            ("name", _text(_in_few_words(given["metric"])), ""),
             ("command", _list(_words("--metric", given["metric"])), ""),
             ("better", _text(given["better"]), ""),
             (
@@ -258,13 +260,20 @@ def _checks(commands: tuple[str, ...]) -> str:
     tables = (
         [
             ("[[checks]]", "", about),
-            ("name", _text(command), ""),
+            ("name", _text(_in_few_words(command)), ""),
             ("command", _list(_words("--check", command)), ""),
             ("seconds", 600.0, ""),
         ]
         for command in commands
     )
     return "".join("\n" + _table(rows) for rows in tables) or CHECK
+
+
+def _in_few_words(command: str) -> str:
+    """What a command is called on screen and in the history: in few words, without the folders of its program."""
+    program, blank, rest = command.strip().partition(" ")
+    name = f"{Path(program).name}{blank}{rest}"
+    return name if len(name) <= SHORT else f"{name[: SHORT - 1]}…"
 
 
 def _table(rows: Iterable[tuple[str, object, str]]) -> str:
