@@ -54,7 +54,7 @@ def campaign_rows(past: Past, words: Sequence[str] = ()) -> list[Row]:
     """Each campaign with its runs below it; with `words` only what has them all, items among it."""
     rows: list[Row] = []
     for one in past.campaigns:
-        if not words or matches(one.text, words):
+        if matches(one.name.lower(), words):
             below = [Row(one, run, below=True) for run in one.runs]
         else:
             below = [Row(one, run, below=True) for run in one.runs if matches(run.text, words)]

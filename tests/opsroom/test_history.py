@@ -56,7 +56,7 @@ def test_campaigns_runs_and_items_are_told_with_their_results(over: Story) -> No
     items = said(over, "twos").partition("\nITEM ")[2].splitlines()
     first, last = over.git("log", "--format=%h", "--abbrev=12", "--reverse", "-2", "main").splitlines()
     assert re.match(rf"1 +success +\S+ \S+ +{first} +[\d.]+ s +a.txt \| learned: did a.txt$", items[1])
-    assert re.match(r"2 +failure_reverted .* +b.txt \| why: check 'no bad'", items[2].replace("`", "'"))
+    assert re.match(r"2 +failure_reverted .* b.txt \| why: check no bad failed \(exit status 1\) \| learned:", items[2])
     assert last in items[3]
 
 

@@ -41,6 +41,8 @@ async def test_every_action_exists_where_it_is_bound(click: FleetBuilder) -> Non
         await person.until(lambda: person.app.campaign and person.app.campaign.ready)
         campaign = person.app.campaign
         assert campaign is not None
+        await person.press("H")
+        await person.until(lambda: person.app.history and person.app.history.ready)
         owners = {
             "app": person.app,
             "fleet": fleet,
@@ -49,6 +51,7 @@ async def test_every_action_exists_where_it_is_bound(click: FleetBuilder) -> Non
             "log": fleet.panes.log_pane,
             "captures": fleet.panes.captures,
             "campaign": campaign,
+            "history": person.app.history,
             "items": campaign.list,
             "answer": fleet.query_one("#answer"),
             "prompt": fleet.query_one("#prompt-line"),
