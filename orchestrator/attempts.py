@@ -35,8 +35,8 @@ def start(root: Path, attempt: AttemptDir, launch: Launch, prompt: bytes) -> Non
 
     This is the one way by which an attempt comes to run.
     """
-    files.replace(root, attempt.prompt, prompt)
-    files.replace(root, attempt.launch, encode(launch))
+    files.replace(root, attempt.prompt, prompt, sync="none")  # no attempt outlives a power cut
+    files.replace(root, attempt.launch, encode(launch), sync="none")
     # The lock is held from here on without a gap: `is_alive` never sees a supervisor that is still starting as dead.
     try:
         for path in (attempt.stdout, attempt.stderr):  # so that no supervisor starts for which there is no room

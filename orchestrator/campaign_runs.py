@@ -172,7 +172,7 @@ class CampaignRuns:
         if tasks.create(self._state, self._events, task_id, task, campaigns.spec_of(view, item)):
             file = self._file(view.name)
             file.set("INVOCATIONS_STARTED", file.counter("INVOCATIONS_STARTED") + 1)
-            paths |= {self._write(view.name, file)}
+            paths |= {self._write(view.name, file, sync="file")}
         return paths
 
     def _record(self, decision: campaigns.Record, fleet: Fleet, now: datetime) -> frozenset[str]:
@@ -263,9 +263,9 @@ class CampaignRuns:
         path = self._state.campaign(name).queue
         return CampaignFile(files.read(self._state.root, path), self._state.relative(path))
 
-    def _write(self, name: str, file: CampaignFile) -> str:
+    def _write(self, name: str, file: CampaignFile, sync: files.Sync = "folder") -> str:
         path = self._state.campaign(name).queue
-        files.replace(self._state.root, path, file.render())
+        files.replace(self._state.root, path, file.render(), sync)
         return self._state.relative(path)
 
     def _run(self, name: str, number: int) -> Run:

@@ -159,7 +159,7 @@ class Sampling:
         try:
             self._sampler = self._sampler or Sampler(self._state.worktrees, self._limits)
             self.machine = self._sampler.sample(now, live, every)
-            files.replace(self._state.root, self._state.machine, encode(self.machine))
+            files.replace(self._state.root, self._state.machine, encode(self.machine), sync="none")
             self._error = None
         except (OSError, OpsroomError) as error:
             self._error = error

@@ -133,7 +133,7 @@ def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: 
     checked = before
     if checked is None or (checked.commit, checked.onto) != (tip, target):
         left = before.left if before else tip
-        _write(change, Checked(tip=tip, left=left))
+        _write(change, Checked(tip=tip, left=left), sync="file")
         begun = _begun(git, change, before)
         found = _check(change, git, tip, target, begun, ending)
         if isinstance(found, Landing):
@@ -323,5 +323,5 @@ def _read(change: Change) -> Checked | None:
         raise
 
 
-def _write(change: Change, checked: Checked) -> None:
-    files.replace(change.folder, _path(change), encode(checked))
+def _write(change: Change, checked: Checked, sync: files.Sync = "folder") -> None:
+    files.replace(change.folder, _path(change), encode(checked), sync)

@@ -14,7 +14,7 @@ from state import files, messages
 from state.errors import CannotWrite
 from state.layout import StateDir, TaskDir
 from state.messages import Message
-from state.model import Command, Status, Task, encode
+from state.model import FINAL, Command, Status, Task, encode
 from state.views import TaskView
 
 __all__ = ["BY", "count", "create", "move", "names", "next_id", "paths_of", "send_on"]
@@ -33,9 +33,9 @@ def create(state: StateDir, events: Events, task_id: str, task: Task, spec: str)
     folder = TaskDir(made)
     status = Status(state="queued", since=task.created, by=BY, cause=task.cause)
     try:
-        files.create(state.root, folder.task, encode(task))
-        files.create(state.root, folder.spec, spec.encode("utf-8", "replace"))
-        files.create(state.root, folder.status, encode(status))
+        files.create(state.root, folder.task, encode(task), sync="file")
+        files.create(state.root, folder.spec, spec.encode("utf-8", "replace"), sync="file")
+        files.create(state.root, folder.status, encode(status), sync="file")
         for name in (folder.inbox_done, folder.outbox, folder.worker, folder.captures, folder.attempts):
             files.make_folder(state.root, name)
         os.rename(made, state.task(task_id).root)  # fails on a folder that is not empty
@@ -77,7 +77,8 @@ def move(
     status = Status(**fresh) if before is None else msgspec.structs.replace(before, **fresh)
     if status == before:
         return status
-    files.replace(state.root, state.task(task_id).status, encode(status))
+    lasting = to in FINAL or "cause" in changes  # of the others an older one leads to the same end
+    files.replace(state.root, state.task(task_id).status, encode(status), sync="folder" if lasting else "file")
     if before is None or before.state != to or status.why != before.why:
         events.tell(
             "move",
@@ -116,5 +117,5 @@ def count(state: StateDir, view: TaskView) -> frozenset[str]:
     usage = view.status.usage.plus(of_running(view, max(0.0, seconds)))
     status = msgspec.structs.replace(view.status, usage=usage, counted=view.status.attempt)
     path = state.task(view.id).status
-    files.replace(state.root, path, encode(status))
+    files.replace(state.root, path, encode(status), sync="file")
     return frozenset({state.relative(path)})

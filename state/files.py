@@ -12,12 +12,13 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from state.errors import BadFile, CannotWrite, Fault
 
 __all__ = [
     "LIMIT",
+    "Sync",
     "append",
     "create",
     "exists",
@@ -154,6 +155,14 @@ def exists(path: Path) -> bool:
     return os.path.lexists(path)
 
 
+Sync = Literal["folder", "file", "none"]
+"""What a power cut may do to a file that was written. Killing processes does nothing to it in any case.
+
+`folder`: nothing, once the call has returned. `file`: it has its old content or the new one, whole. `none`: anything,
+for what nobody goes by after one.
+"""
+
+
 class _Ready(NamedTuple):
     """A complete file under a dot-name, in the folder where it will get its own."""
 
@@ -161,8 +170,8 @@ class _Ready(NamedTuple):
 
 
 @contextlib.contextmanager
-def _prepared(root: Path, path: Path, data: bytes) -> Iterator[_Ready]:
-    """Writes `data` to a dot-file beside `path`, makes it durable, and removes it at the end if it is still there."""
+def _prepared(root: Path, path: Path, data: bytes, sync: Sync) -> Iterator[_Ready]:
+    """Writes `data` to a dot-file beside `path`, and removes it at the end if it is still there."""
     _make_folder(root, path.parent)
     ready = _Ready(f"{path.parent}/.{path.name[:40]}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
@@ -171,7 +180,8 @@ def _prepared(root: Path, path: Path, data: bytes) -> Iterator[_Ready]:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            if sync != "none":
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         yield ready
@@ -234,18 +244,20 @@ def make_folder(root: Path, folder: Path) -> None:
         _make_folder(root, folder)
 
 
-def replace(root: Path, path: Path, data: bytes) -> None:
-    """Makes `data` the content of `path`, whole or not at all, surviving a power cut."""
-    with _writing(root, path), _prepared(root, path, data) as ready:
+def replace(root: Path, path: Path, data: bytes, sync: Sync = "folder") -> None:
+    """Makes `data` the content of `path`, whole or not at all; raises `CannotWrite`."""
+    with _writing(root, path), _prepared(root, path, data, sync) as ready:
         os.rename(ready.path, path)
-        _sync_folder(path.parent)
+        if sync == "folder":
+            _sync_folder(path.parent)
 
 
-def create(root: Path, path: Path, data: bytes) -> None:
+def create(root: Path, path: Path, data: bytes, sync: Sync = "folder") -> None:
     """Creates `path` with `data`, whole; raises `FileExistsError` if the name is taken, were it this instant."""
-    with _writing(root, path), _prepared(root, path, data) as ready:
+    with _writing(root, path), _prepared(root, path, data, sync) as ready:
         os.link(ready.path, path, follow_symlinks=False)
-        _sync_folder(path.parent)
+        if sync == "folder":
+            _sync_folder(path.parent)
 
 
 def append(root: Path, path: Path, line: bytes) -> None:

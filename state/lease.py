@@ -123,7 +123,7 @@ class Holding:
             self._write()
 
     def _write(self) -> None:
-        files.replace(self._state.root, self._state.lease, encode(self.lease))
+        files.replace(self._state.root, self._state.lease, encode(self.lease), sync="file")
 
     def _held_by(self) -> str:
         try:

@@ -212,9 +212,7 @@ def test_a_key_that_limits_nothing_is_refused(story: Story) -> None:
     story.campaign("c", ["a"], envelope="[budgets]\ndollar = 5\n")
     name = story.send("campaign-start", campaign="c")
     up = story.up()
-    assert (
-        story.outcome(name).why == "campaigns/c/campaign.toml: unknown key 'budgets.dollar': it would limit nothing"
-    )
+    assert story.outcome(name).why == "campaigns/c/campaign.toml: unknown key 'budgets.dollar': it would limit nothing"
     up.terminate()
     story.finish(up)
     limit(story, "[budgets.fleet]\ndollar = 5")
