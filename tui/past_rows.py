@@ -15,14 +15,14 @@ __all__ = ["Row", "campaign_rows", "cells", "item_rows", "metric_text", "results
 
 AGE = 4
 STATUS = 11
-RESULTS = 14
-METRIC = 11
+RESULTS = 12
+METRIC = 10
 COST = 8
 WORD = 10
 COMMIT = 7
 WHY = 12
 """The least columns in which a reason says anything."""
-ROOMY = (49, 61, 70)
+ROOMY = (47, 58, 67)
 """Columns of a row from which it says the results, the metric, the cost."""
 _SHORT = {"budget_exhausted": "budget"}
 
@@ -99,9 +99,10 @@ def status_text(row: Row) -> str:
 
 
 def standing(item: PastItem) -> tuple[str, str, str]:
-    """Sign, word and tone of what became of an item."""
+    """Sign, word and tone of what became of an item; what is over needs nobody, and so has no colour."""
     if item.outcome is not None:
-        return outcome_cell(item.result)
+        sign, word, tone = outcome_cell(item.result)
+        return sign, word, "strong" if tone == "trouble" else tone
     if item.commits:
         return "✓", "committed", "muted"
     if item.task is not None and item.task.state:

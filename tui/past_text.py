@@ -117,7 +117,7 @@ def _run(one: PastRun, now: datetime) -> list[Line]:
     if run.branch:
         lines.append(field("branch", (line(run.branch, 200), "")))
     proposed: list[Line] = [
-        ((f"{line(one.kind, 20)}  ", "muted"), (line(one.text, 1_000), "")) for one in run.proposals[:50]
+        ((pad(line(one.kind, 20), 6) + " ", "muted"), (line(one.text, 1_000), "")) for one in run.proposals[:50]
     ]
     return [*lines, (), (("It proposed", "head"),), *proposed] if proposed else lines
 
@@ -174,12 +174,12 @@ def _about(item: PastItem) -> str:
 
 def _line(one: HistoryLine) -> Line:
     """A line of history with its fields as they stand in campaign.md."""
-    sign, word, tone = outcome_cell(one.result)
+    sign, word, _ = outcome_cell(one.result)
     at = when(one.at)
     hidden = ("index", "file", "result")
     rest = " · ".join(f"{line(key, 40)} {line(text)}" for key, text in one.fields.items() if key not in hidden)
     begun = stamp(at) if at else line(one.at, 16)
-    return ((f"{pad(begun, 16)}  ", "muted"), (f"{sign} {word}  ", tone), (rest, "muted"))
+    return ((f"{pad(begun, 16)}  ", "muted"), (f"{sign} {word}  ", ""), (rest, "muted"))
 
 
 # ── a commit ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -41,7 +41,7 @@ def test_each_row_takes_exactly_the_columns_there_are(past: Past) -> None:
 def test_a_row_says_more_where_there_is_room(past: Past) -> None:
     row = campaign_rows(past)[0]
     assert said(row, 40).split() == [NAME, "stop", "20m"]
-    assert said(row, 60).split() == [NAME, "stop", "3✓", "1✗", "1■", "1→", "20m"]
+    assert said(row, 56).split() == [NAME, "stop", "3✓", "1✗", "1■", "1→", "20m"]
     assert said(row, 80).split() == [NAME, "stop", "3✓", "1✗", "1■", "1→", "27", "→", "19", "$6.39", "20m"]
     gone = campaign_rows(past)[-1]
     assert said(gone, 80).split() == ["gone", "from", "git", "12", "commits", "3d"]
@@ -53,6 +53,14 @@ def test_an_item_says_why_or_what_was_learned(past: Past) -> None:
     assert "3 ✗ src/click/types.py  check `tests` failed after 7 repairs" in said(rows[2], 110)
     assert said(rows[8], 80).split() == ["9", "·", "src/click/testing.py", "pending"]
     assert said(item_rows(past.campaigns[1], None)[0], 80).split()[:5] == ["1", "✓", "f1.py", "did", "1"]
+
+
+def test_a_stop_that_is_over_needs_nobody(past: Past) -> None:
+    assert {tone for row in item_rows(past.campaigns[0], None) for _, tone in cells(row, 100, NOW)} <= {
+        "",
+        "muted",
+        "strong",
+    }
 
 
 def test_figures() -> None:

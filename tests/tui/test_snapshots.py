@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from state.machine import Hold
 from tests.tui.builder import NOW, ago, typing_imports
 from tests.tui.campaigns import NAME, strict_typing
+from tests.tui.repositories import with_a_past
 from tests.tui.room import Clock, Person
 from tui.app import OpsroomApp
 
@@ -94,4 +95,48 @@ def test_the_panes_of_a_campaign(
 ) -> None:
     keys = (pane, "j") if pane == "5" else (pane,)
     app, settle = opened_on_a_campaign(tmp_path, "opsroom-dark", *keys)
+    assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+def opened_on_the_past(
+    root: Path, theme: str, *keys: str, sees: str
+) -> tuple[OpsroomApp, Callable[[Pilot[None]], Awaitable[None]]]:
+    """The app on what was, and what opens the history and presses `keys` there, until `sees` is on the screen."""
+    fleet = with_a_past(root)
+    clock = Clock()
+    app = OpsroomApp(fleet.state, theme=theme, clock=clock)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        person = Person(fleet, app, pilot, clock)
+        await person.until(lambda: not app.fleet.snapshot.reading)
+        await person.press("H")
+        await person.until(lambda: app.history and app.history.ready and app.history.past.commits)
+        await person.press(*keys)
+        await person.sees(sees)
+
+    return app, settle
+
+
+@pytest.mark.parametrize("theme", ["opsroom-dark", "terminal"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_past(snap_compare: Callable[..., bool], tmp_path: Path, theme: str, size: tuple[int, int]) -> None:
+    app, settle = opened_on_the_past(tmp_path, theme, "j", "space", sees="strict-typing, run 2")
+    assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("keys", "sees"),
+    [
+        (("enter", "j", "j"), "3 src/click/types.py"),
+        (("enter", "enter", "pagedown"), "+if TYPE_CHECKING:"),
+        (("j", "space", "j", "c"), "a success"),
+        (("slash", *"core"), "/core"),
+    ],
+    ids=["items", "commit", "compared", "searched"],
+)
+def test_in_the_past(
+    snap_compare: Callable[..., bool], tmp_path: Path, keys: tuple[str, ...], sees: str, size: tuple[int, int]
+) -> None:
+    app, settle = opened_on_the_past(tmp_path, "opsroom-dark", *keys, sees=sees)
     assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -80,7 +80,7 @@ async def test_what_is_selected_is_told_beside_the_list(fleet: FleetBuilder) -> 
         assert f"why         {API}" in about(person)
         await person.press("j")
         await person.sees("strict-typing, run 2", "stop after 50m", "24 → 19", "711,800 tokens")
-        assert "rule  Use collections.abc, not typing, for what both have." in about(person)
+        assert "rule   Use collections.abc, not typing, for what both have." in about(person)
         await person.press("G")
         await person.sees("its files are gone: this is what git", "2026-11-14 10:24 to 2026-11-14")
 

@@ -10,6 +10,7 @@ from state.envelope import Campaign, Check, Metric, Policy, Proposal
 from state.machine import Hold, Worker
 from state.usage import Usage
 from tests.tui.builder import NOW, FleetBuilder, ago
+from tests.tui.repositories import Repository, trailers
 from tests.tui.room import opened
 
 EVIL = (
@@ -197,6 +198,31 @@ async def test_a_campaign_says_nothing_to_a_terminal_either(
         await person.sees("refused:")
         check(person.app.screen._compositor.render_strips())
         assert not FORBIDDEN.search(person.app.terminal_title)
+
+
+@pytest.mark.parametrize("size", [(200, 50), (120, 40), (80, 24)])
+async def test_neither_does_the_past(hostile_campaign: FleetBuilder, size: tuple[int, int]) -> None:
+    hostile_campaign.result("strict-0003", TEXT, summary=TEXT, learned=TEXT)
+    hostile_campaign.run("strict", 2, ago(minutes=2), halted=TEXT, branch=TEXT, results={TEXT: 1, "[/bad]": 2})
+    repository = Repository(hostile_campaign.state.repository)
+    said = " ".join(TEXT.splitlines())
+    for campaign, index in ((said, 1), ("strict", 3), ("strict", 9)):
+        message = f"{said}\n\n{TEXT}\n\n{trailers(campaign, index, said)}"
+        repository.commit(message, f"{index}\x1b]0;x\x07[bad]\u202e", f"{TEXT}\n" * 9, ago(minutes=index))
+    async with opened(hostile_campaign, size=size) as person:
+        await person.press("H")
+        await person.until(lambda: person.app.history and person.app.history.ready and person.app.history.past.commits)
+        history = person.app.history
+        assert history is not None
+        assert len(history.past.campaigns) == 3  # the one with files, one of its name before it, one of no name
+        enter = ("enter", *("enter", "y", "G", "g", "escape", "j") * 2, "y", "escape")
+        for key in ("j", "space", "j", "space", "c", "escape", *enter, "g", *enter, "slash", "e", "n", "d", *enter):
+            await person.press(key)
+            await person.pilot.pause(0.02)
+            check(person.app.screen._compositor.render_strips())
+            assert all(not FORBIDDEN.search(text) for line in history.about.lines for text, _ in line)
+            assert not FORBIDDEN.search(person.app.clipboard)
+        assert person.app.is_running
 
 
 async def test_what_comes_back_from_an_orchestrator_is_cleaned_too(hostile: FleetBuilder) -> None:
