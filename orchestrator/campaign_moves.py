@@ -83,8 +83,12 @@ class CampaignMoves:
             if not view.file.queue:
                 raise Refused(f"campaigns/{view.name}/campaign.md has no item in its queue")
             self._examine(view.name, view.envelope)
-            if view.file.status == "running" and view.runs and view.runs[-1][1].ended is None:
-                raise Refused(f"campaign {view.name} is running")
+            if view.runs and view.runs[-1][1].ended is None:
+                if view.file.headers.get(CAUSE) == name:  # it was done before a crash
+                    return frozenset()
+                if view.file.status == "running":
+                    raise Refused(f"campaign {view.name} is running")
+                return self._set_status(view, "running", "", name)  # what was at work when it was paused still is
             number = max((number for number, _ in view.runs), default=0) + 1
             path = self._state.campaign(view.name).run(number)
             files.create(self._state.root, path, encode(Run(started=now, cause=name)))
@@ -112,8 +116,10 @@ class CampaignMoves:
             raise Refused(f"campaign {view.name} is not running: {view.file.status}")
         return self._set_status(view, "paused", f"paused by {command.by}")
 
-    def _set_status(self, view: CampaignView, status: str, why: str) -> frozenset[str]:
+    def _set_status(self, view: CampaignView, status: str, why: str, cause: str = "") -> frozenset[str]:
         file = self._read(view)
+        if cause:
+            file.set(CAUSE, cause)
         file.set("STATUS", status)
         file.set("STOP_REASON", why)
         return self._write(view, file)

@@ -83,6 +83,19 @@ def test_the_next_run_goes_by_the_order_the_words_and_the_outcomes_of_a_person(t
     assert file_of(twos).status == "complete"
 
 
+def test_a_campaign_that_is_started_again_while_an_item_is_finished_goes_on_with_its_run(twos: Story) -> None:
+    twos.agent(f"while [ ! -e {twos.folder}/go ]; do sleep 0.05; done; {SED}", name="waits")
+    twos.state.campaign("twos").envelope.write_text('agent = "waits"\n')
+    twos.send("campaign-start", campaign="twos")
+    running = twos.up("--once")
+    twos.wait_for_state("twos-0001", "running")
+    assert twos.outcome(twos.send("campaign-pause", campaign="twos")).outcome == "accepted"
+    assert twos.outcome(twos.send("campaign-start", campaign="twos")).outcome == "accepted"
+    (twos.folder / "go").touch()
+    twos.finish(running)
+    assert [(number, run.halted, run.items) for number, run in twos.campaign_view("twos").runs] == [(1, "complete", 4)]
+
+
 def test_an_item_at_which_the_campaign_stopped_is_reworded_and_another_takes_its_place(twos: Story) -> None:
     twos.agent(f"[ $OPSROOM_INDEX = 2 ] && opsroom stop 'which b?' && exit 0; {SED}", name="asks")
     twos.state.campaign("twos").envelope.write_text('agent = "asks"\n')
