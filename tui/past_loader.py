@@ -1,5 +1,6 @@
 """Reads the past for the history screen: git and the putting together in threads, each once at a time."""
 
+import time
 from pathlib import Path
 
 from textual.message import Message
@@ -13,8 +14,8 @@ from tui.text import Line, line
 
 __all__ = ["ChangeRead", "GitSaid", "PastLoader", "PastRead", "matters"]
 
-AGAIN = 10
-"""Seconds after which git is read again where a campaign has changed meanwhile."""
+AGAIN = 10.0
+"""Seconds after which git is read again where a campaign has changed meanwhile, or as many times as long as it took."""
 
 
 class GitSaid(Message):
@@ -66,6 +67,8 @@ class PastLoader:
         self._git = GitHistory(folder)
         self._stale = False
         self._age = 0
+        self._begun = 0.0
+        self._took = 0.0
         self._building = self._again = False
         self._token = 0
 
@@ -88,7 +91,7 @@ class PastLoader:
     def tick(self) -> None:
         """To be called once a second."""
         self._age += 1
-        if self._stale and self._age > AGAIN:
+        if self._stale and self._age > max(AGAIN, AGAIN * self._took):
             self._ask()
 
     # git
@@ -96,7 +99,7 @@ class PastLoader:
     def _ask(self) -> None:
         if self.asking:
             return
-        self.asking, self._stale, self._age = True, False, 0
+        self.asking, self._stale, self._begun = True, False, time.monotonic()
 
         def work() -> None:
             try:
@@ -110,6 +113,7 @@ class PastLoader:
     def said(self, message: GitSaid) -> None:
         """To be called for each `GitSaid`."""
         self.asking, self.why = False, message.why
+        self._age, self._took = 0, time.monotonic() - self._begun
         if message.told is not None:
             self.told = message.told
             self._build()

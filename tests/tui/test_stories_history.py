@@ -158,9 +158,25 @@ async def test_what_lands_meanwhile_is_read_again(fleet: FleetBuilder) -> None:
         queue = fleet.state.campaign(NAME).queue
         fleet.text(queue, queue.read_text() + f"{NOW.isoformat()} | index=6 | file={FILES[5]} | result=success\n")
         await person.until(lambda: screen_of(person).past.campaigns[0].items[5].result == "success")
-        for _ in range(12):
+        for _ in range(5):
             person.app.tick()
-        await person.until(lambda: screen_of(person).past.commits == 6)
+        assert not screen_of(person).loader.asking  # not so soon
+
+        def told() -> bool:
+            person.app.tick()
+            return screen_of(person).past.commits == 6
+
+        await person.until(told, "the new commit")
+
+
+async def test_an_item_that_goes_while_it_is_read_is_left(fleet: FleetBuilder) -> None:
+    async with remembering(fleet) as person:
+        await person.press("enter", "G", "enter")
+        await person.sees("History › strict-typing › examples/complex")
+        queue = fleet.state.campaign(NAME).queue
+        fleet.text(queue, queue.read_text().replace(f"14. {FILES[13]}\n", ""))
+        await person.until(lambda: len(rows(person)) == 13)
+        assert screen_of(person).lines.has_focus
 
 
 async def test_the_files_are_shown_where_there_is_no_git(empty: FleetBuilder) -> None:

@@ -78,7 +78,8 @@ class HistoryScreen(HistoryActing):
         self._change: list[Line] = []
         self.marked: list[tuple[object, ...]] = []
         self.words = ["", ""]
-        self._cursors = [0, 0]
+        self._left_at = 0
+        """Where the cursor was among the campaigns."""
 
     def compose(self) -> ComposeResult:
         """Top line, holds, where one is; the list and what is under its cursor; activity, keys."""
@@ -205,6 +206,8 @@ class HistoryScreen(HistoryActing):
 
         self.lines.show(len(rows), shown, self.lines.cursor if place is None else place, follow=place is not None)
         self._say_empty()
+        if self.reading == "item" and place is None:  # what was read is gone
+            self.leave_reading()
         self._show_head()
         self._show_about(top=self.row is None or selected is None or self.row.key != selected.key)
         self.show_keys()
@@ -239,7 +242,7 @@ class HistoryScreen(HistoryActing):
         if row.item is not None:
             self._read_item()
             return
-        self._cursors[0] = self.lines.cursor
+        self._left_at = self.lines.cursor
         self._inside, self.words[1] = row, ""
         self._rows = []
         self.fill()
@@ -258,7 +261,7 @@ class HistoryScreen(HistoryActing):
             self._rows = []
             self.fill()
             place = self._place_of(left)
-            self.lines.cursor = self._cursors[0] if place is None else place
+            self.lines.cursor = self._left_at if place is None else place
         else:
             self.room.close_history()
 
@@ -327,7 +330,8 @@ class HistoryScreen(HistoryActing):
             lines = row_lines(row, now, followed=bool(self._change)) if row else []
             if self.reading:
                 lines = [*lines, (), *self._change]
-        self.about.show(lines, top=top)
+        if top or lines != self.about.lines:  # a diff is wrapped once, not each second
+            self.about.show(lines, top=top)
 
     def _show_head(self) -> None:
         """Where one is, and how much there is."""
