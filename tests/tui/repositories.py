@@ -62,7 +62,7 @@ class Repository:
             message = f"{campaign}: f{number}.py\n\n{trailers(campaign, number, f'f{number}.py')}\n"
             stamp = int((start + timedelta(minutes=number)).timestamp())
             lines += [f"commit {ref}", f"committer A Person <person@localhost> {stamp} +0000"]
-            lines += [f"data {len(message)}", message, f"M 644 inline f{number}.py", "data 2", "x", ""]
+            lines += [f"data {len(message)}", message, "M 644 inline f.py", "data 2", "x", ""]
         self.git("fast-import", "--quiet", text="\n".join(lines))
 
 
