@@ -122,6 +122,13 @@ def test_without_git_the_files_are_told_and_it_says_what_is_missing(story: Story
     assert told(story)["incomplete"] == "there is no git repository here"
 
 
+def test_where_git_is_not_installed_it_says_so(story: Story, tmp_path: Path) -> None:
+    story.campaign("mine", ["a"])
+    found = story.opsroom("history", environment={"PATH": str(tmp_path / "nothing")})
+    assert (found.status, found.err) == (0, "! git is not installed\n")
+    assert "mine" in found.out
+
+
 def test_it_needs_neither_screen_nor_orchestrator(story: Story) -> None:
     story.campaign("mine", ["a"])
     script = """if True:
