@@ -161,7 +161,9 @@ class Foreground:
             time.sleep(LOOK)
         if outcome.outcome != "accepted":
             raise Refused(f"campaign-start: {outcome.why}")
-        return next(number for number, record in self._view().runs if record.cause == name)
+        runs = self._view().runs
+        # one that was paused, and in which something is still finished, is gone on with
+        return next((number for number, record in runs if record.cause == name), runs[-1][0])
 
     def _follow(self, number: int, asked: Asked) -> Run | None:
         """Says each item as it gets its line, until the run has halted; None where a person wants to leave at once."""
