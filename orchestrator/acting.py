@@ -341,10 +341,11 @@ def put_away(state: StateDir, view: TaskView) -> Left | None:
     message = f"{view.title}\n\nKept as the worker left it.\n\nOpsroom-Task: {view.id}"
     try:
         _collect(state, view, number)
-        landed = merge_queue.landed_from(state.task(view.id).attempt(number).root) if view.state == "merged" else ""
-        worktrees.put_away(state.repository, state.worktree(view.id), view.id, number, base, message, landed)
+        # before the worktree: while there is one, a crash in between is made good
         clones.forget(Clone(state.clones / view.id))
         trees.remove(state.homes / view.id)
+        landed = merge_queue.landed_from(state.task(view.id).attempt(number).root) if view.state == "merged" else ""
+        worktrees.put_away(state.repository, state.worktree(view.id), view.id, number, base, message, landed)
     except (CannotWrite, GitLocked) as error:
         return Left(str(error), again=True)
     except (OpsroomError, OSError) as error:
