@@ -13,7 +13,6 @@ import contextlib
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -34,10 +33,6 @@ DROPPED = re.compile(
 """Of the repository's configuration, what a worker does not get: secrets stand there, and what is made anew."""
 ASIDE = "aside-"
 """With this begins the name of a repository that nothing could be taken from."""
-TURNS = 5
-"""How often a repository is tried to be taken from before it is put aside."""
-PAUSE = 0.2
-"""Seconds between two of these."""
 FETCH = (
     *("-c", "protocol.file.allow=always", "-c", "fetch.fsckObjects=true"),
     *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"),
@@ -136,19 +131,14 @@ def collect(worktree: Path, clone: Clone, task_id: str, attempt: int) -> str:
         return ""
     with _alone(clone) as lock:
         trouble = ""
-        for turn in range(1, TURNS + 1):
-            try:
-                _take(Git(worktree, lock, linked=True), clone, attempt_branch(task_id, attempt), lock)
-                break
-            except GitLocked:
-                raise
-            except GitError as error:
-                if turn < TURNS:  # a fetch looks at all worktrees, and fails while one is made or removed beside it
-                    time.sleep(PAUSE)
-                    continue
-                aside = clone.root / f"{ASIDE}{attempt}-{os.urandom(2).hex()}"
-                clone.git.rename(aside)
-                trouble = f"what the worker committed could not be taken, and was put aside as {aside}: {error}"
+        try:
+            _take(Git(worktree, lock, linked=True), clone, attempt_branch(task_id, attempt), lock)
+        except GitLocked:
+            raise
+        except GitError as error:
+            aside = clone.root / f"{ASIDE}{attempt}-{os.urandom(2).hex()}"
+            clone.git.rename(aside)
+            trouble = f"what the worker committed could not be taken, and was put aside as {aside}: {error}"
         _remove(clone)
     return trouble
 

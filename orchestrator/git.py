@@ -39,8 +39,11 @@ SAFE = (
 )
 SECONDS = 600.0
 """How long one call of git may take."""
-HALF_MADE = re.compile(r"^fatal: (failed to read \S*/worktrees/.*/commondir|Invalid path '.*/worktrees/)", re.MULTILINE)
-"""What git says while a worktree is added or removed beside it; it then gives up before it has done anything."""
+HALF_MADE = re.compile(
+    r"^fatal: (failed to read \S*/worktrees/.*/commondir|Invalid path '.*/worktrees/|bad object worktrees/.*/HEAD)",
+    re.MULTILINE,
+)
+"""What git says while a worktree is added or removed beside it; it then gives up before any branch has moved."""
 HALF_MADE_LOOKS = 40
 """How often such a call is made, a twentieth of a second apart."""
 LOCKED = re.compile(r"Unable to create '(.*\.lock)': File exists")

@@ -1,6 +1,9 @@
 """git as the orchestrator runs it does nothing that a worker could have configured."""
 
 import os
+import shutil
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -98,3 +101,24 @@ def test_questions_about_branches(story: Story) -> None:
 def test_a_ctrl_c_at_the_terminal_does_not_reach_git(story: Story) -> None:
     group = Git(story.repository).run("-c", "alias.group=!cut -d' ' -f5 /proc/self/stat", "group")
     assert int(group) != os.getpgid(0)  # a terminal signals the foreground process group
+
+
+def test_a_fetch_waits_out_a_worktree_that_is_being_made_beside_it(story: Story) -> None:
+    """git looks at the HEAD of each worktree, and a new one has none for a moment: here for a quarter of a second."""
+    other = story.folder / "other"
+    story.git("clone", "--quiet", str(story.repository), str(other))
+    story.git(
+        "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--allow-empty", "-m", "more", cwd=other
+    )
+    making = story.repository / ".git" / "worktrees" / "making"
+    making.mkdir(parents=True)
+    for name, text in (("HEAD", "1" * 40), ("commondir", "../.."), ("gitdir", f"{story.folder}/making/.git")):
+        (making / name).write_text(f"{text}\n")
+    fetch = ("fetch", "--quiet", str(other), "+refs/heads/main:refs/heads/fetched")
+    said = subprocess.run(["git", *fetch], cwd=story.repository, capture_output=True, text=True, check=False).stderr
+    assert "bad object worktrees/making/HEAD" in said
+    made = threading.Timer(0.25, shutil.rmtree, (making,))
+    made.start()
+    Git(story.repository).run(*fetch)
+    made.join()
+    assert story.subjects("fetched") == ["more", "first"]
