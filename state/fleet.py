@@ -23,7 +23,7 @@ from state.layout import WATCHED, StateDir, check_name
 from state.lock_reader import LockReader
 from state.machine import Hold, Holds, Machine
 from state.messages import Message
-from state.model import Attempt, Exit, Lease, Record, Result, Spent, Status, Task, decode
+from state.model import AgentReport, Attempt, Exit, Lease, Record, Result, Spent, Status, Task, decode
 from state.views import CampaignView, Change, Fleet, TaskView
 
 __all__ = ["FleetReader"]
@@ -178,7 +178,7 @@ class FleetReader:
         if not rest:
             self._folder(folder, parts.faults)
         (parts.attempts.add if self._found(folder, stat.S_ISDIR) else parts.attempts.discard)(number)
-        if number == parts.newest and rest in ([], ["run.toml"], ["exit.toml"]):
+        if number == parts.newest and rest in ([], ["run.toml"], ["exit.toml"], ["agent.toml"]):
             parts.stale = True
 
     def _read_newest_attempt(self, name: str, parts: _TaskParts) -> None:
@@ -186,7 +186,7 @@ class FleetReader:
         if newest == parts.newest and not parts.stale:
             return
         before = f"tasks/{name}/attempts/{parts.newest}"
-        for file in ("run.toml", "exit.toml"):
+        for file in ("run.toml", "exit.toml", "agent.toml"):
             parts.faults.pop(f"{before}/{file}", None)
         parts.newest, parts.stale = newest, False
         folder = f"tasks/{name}/attempts/{newest}"
@@ -194,6 +194,7 @@ class FleetReader:
             parts.view,
             run=self._record(Attempt, f"{folder}/run.toml", parts.faults, optional=True) if newest else None,
             exit=self._record(Exit, f"{folder}/exit.toml", parts.faults, optional=True) if newest else None,
+            report=self._record(AgentReport, f"{folder}/agent.toml", parts.faults, optional=True) if newest else None,
         )
 
     def _heard(self, parts: _TaskParts, path: str) -> None:

@@ -76,6 +76,7 @@ class AttemptDir(_Folder):
     stdout = property(lambda self: self.root / "stdout.log")
     stderr = property(lambda self: self.root / "stderr.log")
     events = property(lambda self: self.root / "events.jsonl")
+    report = property(lambda self: self.root / "agent.toml")
 
 
 class TaskDir(_Folder):

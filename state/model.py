@@ -13,6 +13,7 @@ __all__ = [
     "LIVE",
     "NEEDS_HUMAN",
     "STATES",
+    "AgentReport",
     "Attempt",
     "Capture",
     "Command",
@@ -149,6 +150,45 @@ class Attempt(Record):
     child: Count = 0
     sandbox: str = ""
     """What the attempt runs in, as `launch.toml` said; '' where nobody says."""
+
+
+class AgentReport(Record):
+    """`attempts/<n>/agent.toml`: what the stream of an agent whose kind is known has told so far, and what it comes to.
+
+    It is there from the launch on where there is a stream to be read, and final once it has a `verdict`.
+    """
+
+    kind: str
+    """Which agent CLI it is: `codex`, `claude`, …"""
+    at: Time
+    session: str = ""
+    """The agent's own name for the session, by which it can be resumed."""
+    resumed: str = ""
+    """The session that it was started to resume; '' for a fresh one."""
+    model: str = ""
+    version: str = ""
+    usage: Usage = msgspec.field(default_factory=Usage)
+    """What this attempt has used, as far as the stream has told."""
+    counter: Usage | None = None
+    """What the agent's own counter shows, where that counts over all runs of the session."""
+    events: Count = 0
+    """How many events there are: the `seq` of the last one."""
+    unknown: Count = 0
+    """Of these, those that were not understood."""
+    read: Count = 0
+    """Bytes of `stdout.log` that have been read."""
+    retries: Count = 0
+    """Failures that the agent got over by itself."""
+    said: str = ""
+    """The newest of its own words."""
+    verdict: str = ""
+    """`success` or `failed`, once the attempt has ended and its stream was read to the end."""
+    failure: str = ""
+    """With `failed`: one of `state.agent_events.FAILURES`."""
+    why: str = ""
+    """With `failed`: why, the provider's own words where it failed by that."""
+    until: Time | None = None
+    """Until when the provider said that it would fail."""
 
 
 class Exit(Record):

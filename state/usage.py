@@ -21,25 +21,36 @@ class Usage(Record):
     seconds: Amount = 0.0
     """Time that attempts ran, summed, also where they ran at once."""
     tokens: Count = 0
+    """Input and output together."""
+    input_tokens: Count = 0
+    cached_tokens: Count = 0
+    """Of the input, what the provider read from its cache."""
+    output_tokens: Count = 0
+    reasoning_tokens: Count = 0
+    """Of the output, what the model thought and did not say."""
     dollars: Amount = 0.0
+    unpriced: Count = 0
+    """Tokens for which nobody knows a price: while there are any, `dollars` is less than the cost."""
 
     def plus(self, other: "Usage") -> "Usage":
         """The sum of both; unknown keys stay this one's."""
-        return Usage(
-            attempts=self.attempts + other.attempts,
-            seconds=round(self.seconds + other.seconds, 3),
-            tokens=self.tokens + other.tokens,
-            dollars=round(self.dollars + other.dollars, 6),
-            extra=self.extra,
-        )
+        return self._with(other, 1)
 
     def minus(self, other: "Usage") -> "Usage":
         """What is left of this when `other` is taken out of it, nothing below zero."""
+        return self._with(other, -1)
+
+    def _with(self, other: "Usage", sign: int) -> "Usage":
         return Usage(
-            attempts=max(0, self.attempts - other.attempts),
-            seconds=round(max(0.0, self.seconds - other.seconds), 3),
-            tokens=max(0, self.tokens - other.tokens),
-            dollars=round(max(0.0, self.dollars - other.dollars), 6),
+            attempts=max(0, self.attempts + sign * other.attempts),
+            seconds=round(max(0.0, self.seconds + sign * other.seconds), 3),
+            tokens=max(0, self.tokens + sign * other.tokens),
+            input_tokens=max(0, self.input_tokens + sign * other.input_tokens),
+            cached_tokens=max(0, self.cached_tokens + sign * other.cached_tokens),
+            output_tokens=max(0, self.output_tokens + sign * other.output_tokens),
+            reasoning_tokens=max(0, self.reasoning_tokens + sign * other.reasoning_tokens),
+            dollars=round(max(0.0, self.dollars + sign * other.dollars), 6),
+            unpriced=max(0, self.unpriced + sign * other.unpriced),
             extra=self.extra,
         )
 

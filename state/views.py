@@ -11,7 +11,7 @@ from state.envelope import Campaign, Run
 from state.errors import Fault
 from state.machine import Hold, Machine, Worker
 from state.messages import Message
-from state.model import NEEDS_HUMAN, Attempt, Exit, Holder, Lease, Result, Spent, Status, Task, Ticket
+from state.model import NEEDS_HUMAN, AgentReport, Attempt, Exit, Holder, Lease, Result, Spent, Status, Task, Ticket
 
 __all__ = ["CampaignView", "Change", "Fleet", "LockView", "TaskView"]
 
@@ -41,6 +41,8 @@ class TaskView:
     """The newest attempt's processes."""
     exit: Exit | None = None
     """How the newest attempt ended, once it has."""
+    report: AgentReport | None = None
+    """What the stream of the newest attempt has told, where its agent's kind is known."""
     heard: datetime | None = None
     """When the worker last wrote anything: output, checkpoint, message, picture, result."""
     faults: tuple[Fault, ...] = ()

@@ -1,0 +1,74 @@
+"""What a run came to: a pure function from what its stream told and how its processes ended.
+
+A run succeeded when it exited with 0, its stream began and ended as it should, nothing fatal was told and nothing of
+it is lost. An exit status alone proves nothing: some agents exit with 0 when their provider failed, or when they were
+interrupted. Whether anything was committed is asked of git, and elsewhere.
+"""
+
+from typing import NamedTuple
+
+from orchestrator.agents import providers
+from orchestrator.agents.reading import Told
+from state.agent_events import PROVIDER_FAILURES, Failed
+from state.model import Exit
+
+__all__ = ["Verdict", "judge"]
+
+KEPT = 400
+"""Characters of the provider's words that a verdict has."""
+
+
+class Verdict(NamedTuple):
+    """How a run went."""
+
+    success: bool
+    failure: str = ""
+    """Where it failed: one of `state.agent_events.FAILURES`."""
+    why: str = ""
+    wait: float | None = None
+    """Seconds after which the provider said to come again."""
+
+
+def judge(told: Told, ended: Exit | None, errors: str = "") -> Verdict:
+    """The verdict on a run that `ended`; None where nobody wrote how. `errors` is the end of its standard error."""
+    if ended is None:
+        return Verdict(False, "interrupted", "its supervisor is gone")
+    trouble = told.fatal or told.trouble
+    if ended.reason != "exited":
+        waited = trouble is not None and ended.reason in ("timeout", "silent")
+        return _by(trouble) if waited and trouble else Verdict(False, "interrupted", f"it was ended: {ended.reason}")
+    if told.fatal is not None:
+        return _by(told.fatal)
+    status = ended.status
+    if status is None or status < 0 or status in (130, 143):
+        return Verdict(False, "interrupted", f"it was ended by a signal ({status})")
+    if status:
+        return _by(trouble) if trouble is not None else _by_errors(errors, f"it exited with status {status}")
+    if told.damaged:
+        return Verdict(False, "agent", f"its stream is damaged: {told.damaged} of its lines can't be read")
+    if told.finished is None:
+        if trouble is not None and trouble.failure in PROVIDER_FAILURES:
+            return _by(trouble)
+        return _by_errors(errors, "it exited with 0, but its stream has no end", "interrupted")
+    if not told.finished.ok:
+        return Verdict(False, "agent", _cut(told.finished.text) or "it says that it failed")
+    if not told.started:
+        return Verdict(False, "agent", "its stream has no beginning")
+    return Verdict(True)
+
+
+def _by(trouble: Failed) -> Verdict:
+    return Verdict(False, trouble.failure, _cut(trouble.text), trouble.wait)
+
+
+def _by_errors(errors: str, why: str, failure: str = "agent") -> Verdict:
+    """A verdict on a run whose stream tells no reason: standard error may."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if (found := providers.failure_of(line)) in PROVIDER_FAILURES:
+            return Verdict(False, found, _cut(line), providers.wait_of(line))
+    return Verdict(False, failure, _cut(f"{why}; its last words: {lines[-1]}" if lines else why))
+
+
+def _cut(text: str) -> str:
+    return " ".join(text.split())[:KEPT]
