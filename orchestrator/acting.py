@@ -15,7 +15,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from orchestrator import attempts, clones, merge_queue, policy, prompts, repairs, tasks, trees, verify, worktrees
+import msgspec
+
+from orchestrator import (
+    agent_commands,
+    agents,
+    attempts,
+    clones,
+    merge_queue,
+    policy,
+    prompts,
+    repairs,
+    tasks,
+    trees,
+    verify,
+    worktrees,
+)
 from orchestrator.clones import Clone
 from orchestrator.config import LOCK_SECONDS, Agent
 from orchestrator.enclosure import Enclosure
@@ -26,7 +41,7 @@ from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.layout import AttemptDir, StateDir
 from state.messages import Message
-from state.model import CHECKING, Launch
+from state.model import CHECKING, AgentReport, Launch, encode
 from state.times import utc_now
 from state.views import TaskView
 
@@ -159,23 +174,31 @@ def launch(
         return later("", STARTING, str(error))
     except (GitError, Refused) as error:
         return Next("failed", STARTING, why=f"no worktree: {error}")
+    sandboxed = enclosure.kind != "none"
+    started = agent_commands.start(state, view, agent, sandboxed=sandboxed, afresh=anew or again)
+    own = environment_of(state, view, number) | started.environment
     try:
-        enclosed = enclosure.worker(worktree, view.id, agent, environment_of(state, view, number))
+        enclosed = enclosure.worker(worktree, view.id, msgspec.structs.replace(agent, command=started.argv), own)
     except Refused as error:
         return Next("failed", STARTING, why=f"cannot start the agent: {error}", failure=AGENT)
     unread = messages.unread(state.root, folder)
     told = prompts.fitting([message for message in unread if message.kind != "answer"])
     answers = _answers(state, view)
+    fresh = not started.resumed  # else it knows them
     text = prompts.build(
-        spec=_text(state, folder.spec),
-        campaign=envelope.prompt,
-        checkpoint=_text(state, folder.checkpoint),
+        spec=_text(state, folder.spec) if fresh else prompts.GO_ON,
+        campaign=envelope.prompt if fresh else "",
+        checkpoint=_text(state, folder.checkpoint) if fresh else "",
         answers=answers,
         unread=told,
         earlier="" if packet else earlier,
         packet=packet,
     )
-    note(state, attempt, "session_started", agent=view.task.agent, argv=agent.command, branch=view.status.branch)
+    note(state, attempt, "launched", agent=view.task.agent, argv=started.argv, branch=view.status.branch)
+    if agent.kind != agents.COMMAND:
+        session, resumed = started.session, started.resumed
+        report = AgentReport(kind=agent.kind, at=utc_now(), model=agent.model, session=session, resumed=resumed)
+        files.replace(state.root, attempt.report, encode(report), sync="none")
     attempts.start(
         state.root,
         attempt,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from state.spending import told
 from state.usage import Budget, Usage
 from state.views import TaskView
 
@@ -11,9 +12,7 @@ __all__ = ["Ledger", "of_running", "seconds_left"]
 
 def of_running(view: TaskView, seconds: float) -> Usage:
     """What the running attempt of a task has used in the `seconds` that it has run."""
-    attempt = view.status.attempt if view.status else 0
-    told = view.spent if view.spent and view.spent.attempt == attempt else None
-    return Usage(attempts=1, seconds=seconds, tokens=told.tokens if told else 0, dollars=told.dollars if told else 0.0)
+    return told(view).plus(Usage(attempts=1, seconds=seconds))
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from orchestrator import agents
 from state import files
 from state.envelope import Check
 from state.errors import BadFile, Fault
@@ -49,8 +50,20 @@ class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Agent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`[agents.<name>]`: a program that does tasks, its prompt on standard input."""
 
-    command: list[str]
-    kind: Literal["command"] = "command"
+    command: list[str] = []
+    """How it is started; for a kind that is known the kind's own program where it is empty."""
+    kind: str = agents.COMMAND
+    """Which agent CLI it is, one of `agents.KINDS`; `command` is any other program."""
+    model: str = ""
+    """The model that a known kind is told to use; its own choice where it is empty."""
+    args: list[str] = []
+    """What is added to its command line."""
+    environment: dict[Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z")], str] = {}
+    """What is set in its environment, besides; no secrets, for it stands in a file."""
+    continues: Literal["fresh", "session"] = msgspec.field(default="fresh", name="continue")
+    """What a further attempt at a task begins with: `fresh`, spec and checkpoint, or the agent's own `session`."""
+    resume_seconds: Seconds = 120.0
+    """How long a session that is resumed may take to begin before the attempt is ended, to begin afresh."""
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
     seconds: Seconds = 600.0
     """How long one attempt may take."""
@@ -67,6 +80,15 @@ class Agent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Instead of those of `[sandbox]`."""
     network: bool | None = None
     """The same."""
+
+
+class Price(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[prices.<model>]`: dollars a million tokens, of a model whose agent tells none; `*` in its name is any text."""
+
+    input: Annotated[float, msgspec.Meta(ge=0)]
+    output: Annotated[float, msgspec.Meta(ge=0)]
+    cached: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    """For those of the input that came from the provider's cache; as for the others where it is not given."""
 
 
 class Limit(Budget, forbid_unknown_fields=True):
@@ -138,6 +160,7 @@ class Config(Record):
     worktrees: Worktrees = msgspec.field(default_factory=Worktrees)
     sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
     notify: Notify = msgspec.field(default_factory=Notify)
+    prices: dict[str, Price] = {}
 
 
 def load(folder: Path) -> Config:
@@ -150,10 +173,11 @@ def load(folder: Path) -> Config:
     if config.extra:
         key = next(iter(config.extra))
         fault = Fault(FILE, _line_of(text, key), f"unknown key {key!r}")
-        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets, worktrees, sandbox, notify")
+        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets, worktrees, sandbox, notify, prices")
     for name, agent in config.agents.items():
-        if not agent.command or not agent.command[0]:
-            raise BadFile(Fault(FILE, _line_of(text, "agents", name), f"agents.{name}: command is empty"))
+        _complete(agent)
+        if reason := _wrong(agent):
+            raise BadFile(Fault(FILE, _line_of(text, "agents", name), f"agents.{name}: {reason}"))
     for command in config.checks.commands:
         try:
             words = shlex.split(command)
@@ -162,6 +186,26 @@ def load(folder: Path) -> Config:
         if not words:
             raise BadFile(Fault(FILE, _line_of(text, "commands"), "checks: an empty command"))
     return config
+
+
+def _complete(agent: Agent) -> None:
+    """Gives an agent of a known kind the kind's own program, unless it names another one."""
+    if agent.kind in agents.KINDS and not agent.command:
+        agent.command = [agents.adapter(agent.kind).program]
+
+
+def _wrong(agent: Agent) -> str:
+    """What is wrong with the settings of one agent; '' if nothing is."""
+    if agent.kind not in (agents.COMMAND, *agents.KINDS):
+        return f"no kind {agent.kind!r}; there are {', '.join((agents.COMMAND, *agents.KINDS))}"
+    if not agent.command or not agent.command[0]:
+        return f"command is empty; name a program, or a kind: {', '.join(agents.KINDS)}"
+    if agent.kind == agents.COMMAND and (agent.model or agent.continues != "fresh"):
+        key = "model" if agent.model else "continue"
+        return f"{key} is for agents of a known kind: set kind to one of {', '.join(agents.KINDS)}"
+    if agent.continues == "session" and not agents.adapter(agent.kind).resumes:
+        return f"{agent.kind} has no session that could be resumed: leave out continue"
+    return ""
 
 
 def _line_of(text: str, *keys: str) -> int | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator import clones, homes, private, sandbox, trees
+from orchestrator import agent_commands, clones, homes, private, sandbox, trees
 from orchestrator.clones import Clone
 from orchestrator.config import Agent, Config
 from orchestrator.git import Git
@@ -232,7 +232,7 @@ class Enclosure:
         environment = {name: value for name, value in environment.items() if not name.startswith("GIT_CONFIG_")}
         added = tool_environment(self._home, self._own) | environment | {"HOME": str(home)}
         status = sandbox.STATUS_FD if agent is not None else None
-        return Enclosed(sandbox.argv(self._program, box, status), added, self._kept(), self.kind)
+        return Enclosed(sandbox.argv(self._program, box, status), added, self._kept(agent), self.kind)
 
     def _reach_command(
         self, reach: Reach, command: tuple[str, ...], worktree: Path, environment: Mapping[str, str]
@@ -251,8 +251,12 @@ class Enclosure:
         chosen = self._config.sandbox
         asked = chosen.credentials if agent is None or agent.credentials is None else agent.credentials
         network = chosen.network if agent is None or agent.network is None else agent.network
+        credentials = self._there("credentials", asked if agent is not None else ())
+        if agent is not None and agent.credentials is None:
+            own = (self._home / path.removeprefix("~/") for path in agent_commands.credentials(agent))
+            credentials = tuple(dict.fromkeys((*credentials, *(path for path in own if path.exists()))))
         return Named(
-            credentials=self._there("credentials", asked if agent is not None else ()),
+            credentials=credentials,
             readable=self._there("readable", chosen.readable),
             writable=self._there("writable", chosen.writable),
             network=network,
@@ -277,8 +281,8 @@ class Enclosure:
         guarded = (Path(os.path.realpath(own)) for own in (self._state.repository / ".git", self._state.root))
         return next((own for own in guarded if own == path or path in own.parents or own in path.parents), None)
 
-    def _kept(self) -> list[str]:
-        wanted = {*KEPT, *self._config.sandbox.keep}
+    def _kept(self, agent: Agent | None) -> list[str]:
+        wanted = {*KEPT, *self._config.sandbox.keep, *(agent_commands.variables(agent) if agent else ())}
         return sorted(name for name in self._own if name in wanted or name.startswith(KEPT_PREFIXES))
 
     def _of_task(self, root: Path, task: str) -> list[Path]:

@@ -7,10 +7,11 @@ alike, so they hold further launches instead of failing one task after the other
 from datetime import datetime
 from typing import NamedTuple
 
+from state.agent_events import PROVIDER_FAILURES
 from state.messages import Message
-from state.model import Exit
+from state.model import AgentReport, Exit
 
-__all__ = ["AGENT", "BUDGET", "CHECKS", "MACHINE", "PROVIDER", "Failure", "of_attempt"]
+__all__ = ["AGENT", "BUDGET", "CHECKS", "MACHINE", "PROVIDER", "Failure", "came_to_nothing", "of_attempt"]
 
 AGENT, CHECKS, PROVIDER, MACHINE, BUDGET = "agent", "checks", "provider", "machine", "budget"
 PROVIDER_STATUSES = {69: "its provider is unavailable", 75: "its provider failed for now", 77: "it was not let in"}
@@ -19,6 +20,15 @@ LEAST_KIB = 64
 """With less room than this on the disk hardly anything can be written."""
 KILLED = (-9, 137)
 """Ended by SIGKILL, as the supervisor or a sandbox tells it. Nobody sent it but the system, or a person by hand."""
+
+
+WORDS_OF = {
+    "rate_limit": "the provider's limit is reached",
+    "overload": "the provider is overloaded",
+    "authentication": "the provider did not let it in",
+    "connection": "the provider can't be reached",
+    "server": "the provider failed",
+}
 
 
 class Failure(NamedTuple):
@@ -31,11 +41,18 @@ class Failure(NamedTuple):
     """Whether it is one of the failures in a row that a task may have."""
 
 
-def of_attempt(attempt: int, ended: Exit | None, own: list[Message], succeeded: bool, shortage: str) -> Failure | None:
-    """The failure of attempt `attempt`, or None if its exit record tells of none.
+def of_attempt(
+    attempt: int,
+    ended: Exit | None,
+    own: list[Message],
+    succeeded: bool,
+    shortage: str,
+    report: AgentReport | None = None,
+) -> Failure | None:
+    """The failure of attempt `attempt`, or None if neither its exit record nor its stream tells of one.
 
-    `own` are its messages, `succeeded` tells that it gave a result of success, and `shortage` what the machine is short
-    of at this moment.
+    `own` are its messages, `succeeded` tells that it gave a result of success, `shortage` what the machine is short of
+    at this moment, and `report` what its stream came to, where there is one.
     """
     if ended is None:
         return Failure(MACHINE, f"the supervisor of attempt {attempt} is gone and left no exit record")
@@ -43,12 +60,20 @@ def of_attempt(attempt: int, ended: Exit | None, own: list[Message], succeeded: 
     well = ended.reason == "exited" and ended.status == 0
     if told and not (well and succeeded):
         return Failure(PROVIDER, " ".join(told[-1].body.split())[:300], told[-1].until, counts=False)
+    failed = report if report is not None and report.verdict == "failed" else None
+    if failed is not None and failed.failure in PROVIDER_FAILURES:
+        why = f"{WORDS_OF[failed.failure]}: {failed.why}"
+        return Failure(PROVIDER, why, failed.until, counts=False)
+    if failed is not None and came_to_nothing(failed):
+        return Failure(AGENT, f"its session could not be resumed, so it begins afresh: {failed.why}", counts=False)
     if well:
-        return None
+        return Failure(AGENT, f"attempt {attempt}: {failed.why}") if failed is not None else None
     if ended.reason == "exited" and ended.status in PROVIDER_STATUSES:
         why = f"{PROVIDER_STATUSES[ended.status]} (exit status {ended.status})"
         return Failure(PROVIDER, why, counts=False)
     why = _how(attempt, ended)
+    if failed is not None and failed.failure != "interrupted":
+        why = f"{why}: {failed.why}"
     if ended.disk_free_kib is not None and ended.disk_free_kib < LEAST_KIB:
         shortage = "the disk was full"
     if shortage and ended.reason == "exited":
@@ -56,6 +81,12 @@ def of_attempt(attempt: int, ended: Exit | None, own: list[Message], succeeded: 
     if ended.reason == "exited" and ended.status in KILLED:
         return Failure(MACHINE, f"{why}: killed from outside, for memory perhaps")
     return Failure(AGENT, why)
+
+
+def came_to_nothing(report: AgentReport) -> bool:
+    """Whether an attempt was to go on with a session, and the session did not."""
+    own = report.failure not in PROVIDER_FAILURES
+    return bool(report.resumed) and report.verdict == "failed" and own and not report.usage.tokens
 
 
 def _how(attempt: int, ended: Exit) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Set
 from datetime import datetime
 
-from orchestrator import schedule
+from orchestrator import agents, schedule
 from orchestrator.acting import OVER, Left
 from orchestrator.config import Agent, Config
 from orchestrator.gate import Gate
@@ -68,7 +68,8 @@ class Known:
     def sort(self, view: TaskView) -> None:
         """Takes the task up among the open ones, or drops it from them."""
         told = not (view.inbox and view.state in OVER)
-        over = view.state in FINAL and view.id not in self.living and told and not self._has_worktree(view.id)
+        ended = view.state in FINAL and view.id not in self.living and not self.is_unjudged(view)
+        over = ended and told and not self._has_worktree(view.id)
         (self.open.discard if over else self.open.add)(view.id)
 
     def _has_worktree(self, task: str) -> bool:
@@ -87,7 +88,7 @@ class Known:
         view = self.fleet.tasks.get(task)
         for number in view.attempts[-1:] if view else ():
             attempt = folder.attempt(number)
-            paths |= {attempt.run, attempt.exit}
+            paths |= {attempt.run, attempt.exit, attempt.report}
         self.apply(self._reader.unseen(task) | {self._state.relative(path) for path in paths})
 
     def rest(self, key: str, seconds: float) -> None:
@@ -112,7 +113,7 @@ class Known:
                 schedule.Facts(
                     view=view,
                     alive=task in self.living,
-                    busy=task in self._busy,
+                    busy=task in self._busy or self.is_unjudged(view),
                     limits=schedule.Limits(agent.max_attempts, limits.backoff_seconds, limits.backoff_limit),
                     worktree=view.state in FINAL and not self.rests(task) and self._has_worktree(task),
                     gate=self.passing(view),
@@ -122,10 +123,20 @@ class Known:
             )
         return facts
 
+    def is_unjudged(self, view: TaskView) -> bool:
+        """Whether the newest attempt has ended, and what its stream comes to is not known yet."""
+        if view.report is None or view.report.kind not in agents.KINDS or view.report.verdict:
+            return False
+        if view.id in self.living or view.id in self._busy:
+            return False
+        return bool(view.attempts) and self.was_started(view.id, view.attempts[-1])
+
     def waits(self) -> bool:
         """Whether something will go on by itself later: a backoff, a deadline, a blocked branch."""
         for task in self.open:
             view = self.fleet.tasks[task]
+            if self.is_unjudged(view):
+                return True
             if view.state in ("queued", "retrying", *LIVE, *CHECKING):
                 held = view.state in ("queued", "retrying") and self.passing(view).for_good
                 if view.task is not None and view.status is not None and not held:

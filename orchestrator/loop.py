@@ -28,6 +28,7 @@ from orchestrator.git import Git
 from orchestrator.inbox import Inbox
 from orchestrator.known import MISSING, Known
 from orchestrator.machine import Sampling, shortage
+from orchestrator.streams import Streams
 from orchestrator.troubles import Troubles
 from state import messages
 from state.errors import Unavailable
@@ -83,6 +84,7 @@ class Orchestrator:
         self._sampling = Sampling(state, config.orchestrator)
         self._gate = Gate(state, config, self._events)
         self._known = Known(state, config, self._gate, self._acts.busy, clock)
+        self._streams = Streams(state, config, self._heard.put)
         self._troubles = Troubles(self._events)
         self._stops = 0
         self._idle_since: float | None = None
@@ -135,6 +137,7 @@ class Orchestrator:
                     self._drain(lease)
                 finally:
                     watcher.stop()
+                    self._streams.close()
                     self._sampling.close()
                     self._campaigns.close()
             lease.lease.why = self.why
@@ -232,6 +235,8 @@ class Orchestrator:
             view = self._known.fleet.tasks.get(task)
             if view is not None:
                 self._known.look(view)
+        with self._troubles.trying("streams"):
+            self._follow_streams()
         now = self._clock()
         if step := self._clock_steps.back(now):
             self._set_back(step, now)
@@ -281,6 +286,17 @@ class Orchestrator:
                 with self._troubles.trying(task):
                     self._move(view, now, view.state, not_before=view.status.not_before - step, **same)
 
+    def _follow_streams(self) -> None:
+        """Has the streams of attempts that run followed, and those of attempts that have ended read to their end."""
+        for task in self._known.open:
+            view = self._known.fleet.tasks[task]
+            if task in self._known.living:
+                self._streams.follow(view)
+            elif self._known.is_unjudged(view):
+                self._streams.finish(view)
+        if self._streams.trouble is not None:
+            raise self._streams.trouble
+
     def _shortage(self, now: datetime) -> str:
         """What the machine is short of by its newest sample; takes the next one if it is due."""
         with self._troubles.trying("machine"):
@@ -296,6 +312,8 @@ class Orchestrator:
             return
         if view.status.attempt <= view.status.counted or view.status.attempt not in view.attempts:
             return
+        if self._known.is_unjudged(view):
+            return  # its stream is still being read
         self._known.reread(task)
         view = self._known.fleet.tasks[task]
         if view.exit is None:  # its supervisor was killed, and so ended nothing that the worker had started

@@ -6,7 +6,7 @@ A worker starts fresh each time: the spec, where an earlier attempt left off, wh
 from state.envelope import Packet
 from state.messages import Message
 
-__all__ = ["VERBS", "build", "fitting"]
+__all__ = ["GO_ON", "VERBS", "build", "fitting"]
 
 PART = 16_000
 """Characters that one part may have; what is cut is said with the file that has the whole."""
@@ -27,6 +27,9 @@ covers what you do. These commands reach the people who gave it:
 - `opsroom result success --summary TEXT --learned TEXT` or `failure`: the last thing you do.
 Leave your change committed or uncommitted in the worktree and exit with 0. It is checked and landed for you.
 """
+
+GO_ON = """\
+Go on with the task where you left off, in the same directory. What is new since then stands below."""
 
 
 def build(

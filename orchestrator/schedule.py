@@ -228,7 +228,7 @@ def _ended(facts: Facts, now: datetime, questions: list[Message]) -> Decision:
     if ended is not None and ended.reason == "budget":  # where it is the task's own it is not launched again
         return Move(view.id, "queued", why=ended.why or "its budget is used up", failure=failures.BUDGET)
     succeeded = result is not None and result.outcome == "success"
-    failure = failures.of_attempt(attempt, ended, own, succeeded, facts.gate.shortage)
+    failure = failures.of_attempt(attempt, ended, own, succeeded, facts.gate.shortage, view.report)
     if failure is not None and not failure.counts:
         return Move(view.id, "queued", why=failure.why, failure=failure.whose, until=failure.until)
     if failure is not None:

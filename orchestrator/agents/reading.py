@@ -131,6 +131,12 @@ class Reading:
                 self._skipping = True
         return found
 
+    def beside(self, name: str, data: bytes) -> list[tuple[Event, Place]]:
+        """What a file beside the stream tells, taken as a line of the type `name`."""
+        found: list[tuple[Event, Place]] = []
+        self._take(self._events(name, data.replace(b"\n", b" ")), found)
+        return found
+
     def end(self) -> list[tuple[Event, Place]]:
         """What a last line without its end tells, and what follows from there being no more."""
         found: list[tuple[Event, Place]] = []
