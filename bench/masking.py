@@ -2,9 +2,10 @@
 
     python bench/masking.py [TURNS]
 
-In pieces of 64 KiB, as a supervisor reads a pipe, the best of TURNS (5), in MB/s: source code, lines of JSON as an agent
-prints them, the same short line again and again, and a line without end; with no values of variables to look for besides
-the known formats, with three, and with ten. Beside it, in the same run, what ONE search for a word of four letters takes.
+In pieces of 64 KiB, as a supervisor reads a pipe, the best of TURNS (5), in MB/s: source code, lines of JSON as an
+agent prints them, the same short line again and again, and a line without end; with no values of variables to look for
+besides the known formats, with three, and with ten. Beside it, in the same run, what one search for a word of four
+letters takes.
 """
 
 import json
