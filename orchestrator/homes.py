@@ -1,6 +1,7 @@
 """The HOME of a task's worker in its sandbox: a folder of its own, over all the attempts of the task.
 
-It begins empty but for a `.gitconfig` with the person's name and what of the person's git settings is no secret.
+It begins empty but for a `.gitconfig` with the person's name and what of the person's git settings is no secret, and a
+`.profile` by which login shells find the workers' verbs.
 Files and folders of the person's home that are named in the configuration appear in it, read-only.
 """
 
@@ -22,19 +23,23 @@ TAKEN_OVER = re.compile(
 )
 """Of the person's git configuration, what the worker's begins with."""
 
+PROFILE = 'PATH="$OPSROOM_STATE_DIR/bin:$PATH"\nexport PATH\n'
+"""For login shells, in which some agents run every command: `/etc/profile` sets PATH anew."""
+
 
 def prepare(home: Path, gitconfig: str) -> None:
-    """Makes `home` and a `.gitconfig` in it, unless they are there; raises `CannotWrite`."""
+    """Makes `home`, a `.gitconfig` and a `.profile` in it, unless they are there; raises `CannotWrite`."""
     try:
         with contextlib.suppress(FileExistsError):
             home.mkdir(mode=0o700)
         if home.is_symlink() or not home.is_dir():
             trees.remove(home)
             home.mkdir(mode=0o700)
-        with contextlib.suppress(FileExistsError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(home / ".gitconfig", flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
-                file.write(gitconfig)
+        for name, text in ((".gitconfig", gitconfig), (".profile", PROFILE)):
+            with contextlib.suppress(FileExistsError):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                with open(os.open(home / name, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
+                    file.write(text)
     except OSError as error:
         raise CannotWrite(f"{home}: {error.strerror or error}") from error
 

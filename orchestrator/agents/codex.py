@@ -133,7 +133,9 @@ def _arguments(run: Run) -> list[str]:
     begin = ["exec", *(["resume"] if run.resume else []), "--json", "--dangerously-bypass-approvals-and-sandbox"]
     model = ["-m", run.model] if run.model else []
     # it would wait for ever for a network that is gone, and nobody would hear of it
-    begin += ["--disable", "unbounded_connection_retries", *model]
+    begin += ["--disable", "unbounded_connection_retries"]
+    # a login shell sets PATH anew, and then there is no `opsroom` on it
+    begin += ["-c", "allow_login_shell=false", *model]
     return [*begin, run.resume, "-"] if run.resume else [*begin, "-C", str(run.worktree), "-"]
 
 
