@@ -106,6 +106,8 @@ class Streams:
                 except CannotWrite as error:
                     trouble = error
                     continue
+                except Exception as error:  # noqa: BLE001 - one stream that can't be read must not end all others
+                    follower.give_up(f"its stream could not be read: {type(error).__name__}: {error}")
                 if follower.news:
                     follower.news = False
                     self._heard(frozenset({self._state.relative(follower.folder.report)}))
@@ -191,6 +193,13 @@ class _Follower:
         )
         self._tell(report, "file")
         self.judged = True
+
+    def give_up(self, why: str) -> None:
+        """Judges the attempt without its stream: whatever it was, nobody has seen a success."""
+        with contextlib.suppress(CannotWrite):
+            changes = {"at": utc_now(), "verdict": "failed", "failure": "agent", "why": why}
+            self._tell(msgspec.structs.replace(self._report, **changes), "file")
+            self.judged = True
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────
 

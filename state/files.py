@@ -260,13 +260,13 @@ def create(root: Path, path: Path, data: bytes, sync: Sync = "folder") -> None:
             _sync_folder(path.parent)
 
 
-def append(root: Path, path: Path, line: bytes) -> None:
-    """Appends one whole `line`, its newline included, in a single write; of one that finds no room nothing stays.
+def append(root: Path, path: Path, lines: bytes) -> None:
+    """Appends whole `lines`, their newlines included, in a single write; of what finds no room nothing stays.
 
     A half line that a crash left behind is ended first, so that it spoils no line but itself.
     """
-    if not line.endswith(b"\n") or b"\n" in line[:-1]:
-        raise ValueError("append takes one line with its newline")
+    if not lines.endswith(b"\n"):
+        raise ValueError("append takes whole lines with their newlines")
     with _writing(root, path):
         _make_folder(root, path.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -277,8 +277,8 @@ def append(root: Path, path: Path, line: bytes) -> None:
                 raise OSError(errno.EINVAL, "not a regular file")
             size = found.st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                line = b"\n" + line
-            if (written := os.write(descriptor, line)) != len(line):
+                lines = b"\n" + lines
+            if (written := os.write(descriptor, lines)) != len(lines):
                 if os.fstat(descriptor).st_size == size + written:  # nobody has gone on behind it
                     os.ftruncate(descriptor, size)
                 raise OSError(errno.ENOSPC, "no space left on device")
