@@ -9,7 +9,7 @@ import msgspec
 
 from state.record import Count, Record
 
-__all__ = ["Budget", "Usage", "used_up"]
+__all__ = ["Budget", "Usage", "cost_text", "dollars_text", "tokens_text", "used_up"]
 
 Amount = Annotated[float, msgspec.Meta(ge=0, lt=1e12)]
 
@@ -80,3 +80,27 @@ def used_up(usage: Usage, budget: Budget, whose: str, *, before_launch: bool = F
     if budget.attempts and (usage.attempts > budget.attempts or (before_launch and usage.attempts == budget.attempts)):
         return f"{whose} budget of {budget.attempts:,} attempts is used up"
     return ""
+
+
+def dollars_text(dollars: float) -> str:
+    """`$1.23`, `$1,204.50`; `<$0.01` for what is more than nothing."""
+    return "<$0.01" if 0 < dollars < 0.005 else f"${dollars:,.2f}"
+
+
+def cost_text(usage: Usage) -> str:
+    """`$1.23`; `$1.23+?` where some of it has no known price, `$?` where none has; '' where nothing is told."""
+    if not usage.unpriced:
+        return dollars_text(usage.dollars) if usage.dollars else ""
+    return f"{dollars_text(usage.dollars)}+?" if usage.dollars else "$?"
+
+
+def tokens_text(usage: Usage) -> str:
+    """`38,000 in (12,000 cached) · 3,210 out (1,000 reasoning)`; '' where nobody tells them apart."""
+    parts = []
+    for many, part, name, of in (
+        (usage.input_tokens, usage.cached_tokens, "in", "cached"),
+        (usage.output_tokens, usage.reasoning_tokens, "out", "reasoning"),
+    ):
+        if usage.input_tokens or usage.output_tokens:
+            parts.append(f"{many:,} {name}{f' ({part:,} {of})' if part else ''}")
+    return " · ".join(parts)
