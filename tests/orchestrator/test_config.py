@@ -51,7 +51,7 @@ def test_no_file_is_the_defaults(tmp_path: Path) -> None:
         ("[agents.a]\ncommand = []\n", "opsroom.toml: line 1: agents.a: command is empty"),
         ("[agents.a]\ncommand = ['x']\n[agents.b]\ncommand = ['']\n", "line 3: agents.b: command is empty"),
         ("[agents.a]\nkind = 'command'\n", "command is empty; name a program, or a kind: claude"),
-        ("[agents.a]\ncommand = ['x']\nkind = 'robot'\n", "Invalid enum value 'robot'"),
+        ("[agents.a]\ncommand = ['x']\nkind = 'robot'\n", "agents.a: no kind 'robot'; there are command, claude"),
         ("[agents.a]\ncommand = ['x']\nseconds = -1\n", "opsroom.toml: line 3: Expected `float` > 0.0"),
         (
             "[checks]\n[agents.a]\ncommand = ['x']\nseconds = 1\n[agents.b]\ncommand = ['x']\nseconds = -1\n",

@@ -439,7 +439,7 @@ def test_the_credentials_of_one_agent_are_not_anothers(boxed: Boxed) -> None:
     for name in (".one", ".two"):
         (boxed.home / name).write_text(name)
     boxed.story.sandbox(credentials=["~/.one"])
-    assert boxed.run("ls -A ~", credentials=["~/.two"]).split() == [".gitconfig", ".two"]
+    assert boxed.run("ls -A ~", credentials=["~/.two"]).split() == [".gitconfig", ".profile", ".two"]
     assert boxed.fails("cat ~/.one", credentials=["~/.two"]).status == 1
 
 
