@@ -50,6 +50,7 @@ class Story:
         self.state = StateDir(self.repository / ".opsroom")
         self._agents: list[str] = []
         self._sandbox = ["[sandbox]", 'kind = "none"']
+        self._further = ""
         self._started: list[subprocess.Popen[str]] = []
         self._numbers = itertools.count(1)
         self.git("init", "--quiet", "--initial-branch=main")
@@ -81,8 +82,13 @@ class Story:
         self._agents.append(f"[agents.{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in chosen.items()))
         self._write_configuration()
 
+    def further(self, text: str) -> None:
+        """Has `text`, which is TOML, stand at the end of the configuration, in the place of what stood there."""
+        self._further = text
+        self._write_configuration()
+
     def _write_configuration(self) -> None:
-        text = "\n".join([*self._head, *self._sandbox, *self._agents])
+        text = "\n".join([*self._head, *self._sandbox, *self._agents, self._further])
         (self.repository / "opsroom.toml").write_text(text)
 
     def sandbox(self, kind: str = "bubblewrap", **settings: object) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -75,6 +76,11 @@ class ModelServer(ThreadingHTTPServer):
         self._requests: list[Request] = []
         self.faults: list[str] = []
         """What went wrong in the server itself."""
+
+    def server_bind(self) -> None:
+        """As `TCPServer` does; `HTTPServer` asks the name service what 127.0.0.1 is called, and waits for it."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def play(self, name: str, script: Script) -> str:
         """Has the run `name` follow `script` from its first step; returns the address for it."""

@@ -6,27 +6,19 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.agents.model_script import FOR_GOOD, Script, ScriptError, Step, Usage, load, read
-from tests.agents.model_server import ModelServer, serving
+from tests.agents.model_server import ModelServer
 from tests.agents.model_tools import Json
 from tests.stories import CHECKOUT, DEADLINE
 
 PARAMETERS = {"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]}
 LIST = Step(say="I look.", shell="ls -l")
 USED = Usage(input=1000, output=50, cached=200, reasoning=10)
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with serving() as server:
-        yield server
-        assert server.faults == []
 
 
 def ask(url: str, body: Json) -> Any:
