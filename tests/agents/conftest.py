@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.agents import KINDS
+from tests.agents import loopback
 from tests.agents.model_server import ModelServer, serving
 from tests.agents.real import Real, playing
 
@@ -32,9 +33,17 @@ def model() -> Iterator[ModelServer]:
         assert server.faults == []
 
 
+@pytest.fixture(scope="session")
+def alone() -> None:
+    """Sees to it that no agent reaches anybody."""
+    if not loopback.alone():
+        pytest.fail("real agents run in a network of their own: make test-agents, or python -m tests.agents.loopback …")
+
+
 @pytest.fixture
 def real(
     name: str,
+    alone: None,
     tmp_path: Path,
     model: ModelServer,
     monkeypatch: pytest.MonkeyPatch,

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from orchestrator.agents import KINDS, adapter
 
-__all__ = ["CannotInstall", "folder", "install", "pinned"]
+__all__ = ["CannotInstall", "folder", "install", "locked", "pinned"]
 
 PACKAGE = Path(__file__).with_name("package.json")
 SECONDS = 600.0
@@ -65,7 +65,7 @@ def install(name: str, seconds: float = SECONDS) -> Path:
     if programs.is_dir():
         return programs
     place.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(place.with_suffix(".lock"), seconds):
+    with locked(place.with_suffix(".lock"), seconds):
         if not programs.is_dir():  # while we waited for the lock
             partial = place.with_suffix(".partial")
             if partial.exists():
@@ -80,7 +80,7 @@ def install(name: str, seconds: float = SECONDS) -> Path:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, seconds: float) -> Iterator[None]:
+def locked(path: Path, seconds: float) -> Iterator[None]:
     """Holds the lock `path`; the system frees it when its holder dies."""
     until = time.monotonic() + seconds
     with path.open("a") as file:
