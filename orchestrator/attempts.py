@@ -112,13 +112,9 @@ def end(root: Path, attempt: AttemptDir, grace: float, reason: str = "cancelled"
 
 def _wake(root: Path, attempt: AttemptDir) -> None:
     """Signals the supervisor of `attempt`, if it has named itself and is of this machine, and of this boot."""
-    try:
-        run = decode(Attempt, files.read_text(root, attempt.run), str(attempt.run))
-        here = (socket.gethostname(), BOOT_ID.read_text().strip())
-    except (BadFile, OSError):
-        return  # it is starting; the supervisor looks for the file `cancel` every second
-    if (run.host, run.boot) != here or not run.supervisor_start:
-        return
+    run = _of_this_boot(root, attempt)
+    if run is None or not run.supervisor_start:
+        return  # perhaps it is starting; the supervisor looks for the file `cancel` every second
     with contextlib.suppress(OSError):
         process = os.pidfd_open(run.supervisor)
         try:  # asked once the number can't come to mean another process any more
@@ -128,15 +124,28 @@ def _wake(root: Path, attempt: AttemptDir) -> None:
             os.close(process)
 
 
+def _of_this_boot(root: Path, attempt: AttemptDir) -> Attempt | None:
+    """What the supervisor of `attempt` said of its processes, if it did, on this machine and since it was started."""
+    with contextlib.suppress(BadFile, OSError):
+        run = decode(Attempt, files.read_text(root, attempt.run), str(attempt.run))
+        if (run.host, run.boot) == (socket.gethostname(), BOOT_ID.read_text().strip()):
+            return run
+    return None
+
+
 def sweep(task: Path, attempt: int) -> int:
     """Kills whatever still runs by an attempt, or by its checks; returns how many that were.
 
-    That is what has its environment, or has its output open to write to. For when whoever was to end them was killed
-    itself. `task` is the task's folder, as OPSROOM_TASK_DIR names it.
+    That is what has its environment, or has its output open to write to: the pipe that its supervisor named, or the
+    log. For when whoever was to end them was killed itself. `task` is the task's folder, as OPSROOM_TASK_DIR names it.
     """
     marks = {os.fsencode(f"OPSROOM_TASK_DIR={task}"), f"OPSROOM_ATTEMPT={attempt}".encode()}
     folder = AttemptDir(task / "attempts" / str(attempt))
-    return _sweep(marks, {os.path.realpath(folder.stdout), os.path.realpath(folder.stderr)})
+    outputs = {os.path.realpath(folder.stdout), os.path.realpath(folder.stderr)}
+    run = _of_this_boot(folder.root, folder)
+    if run and run.folder == os.path.realpath(folder.root):
+        outputs |= {f"pipe:[{number}]" for number in (run.stdout_pipe, run.stderr_pipe) if number}
+    return _sweep(marks, outputs)
 
 
 def sweep_metric(campaign: Path, log: Path) -> int:
@@ -147,10 +156,10 @@ def sweep_metric(campaign: Path, log: Path) -> int:
     return _sweep({os.fsencode(f"OPSROOM_CAMPAIGN_DIR={campaign}")}, {os.path.realpath(log)})
 
 
-def _sweep(marks: set[bytes], logs: set[str]) -> int:
+def _sweep(marks: set[bytes], outputs: set[str]) -> int:
     killed: set[int] = set()
     for _ in range(SWEEPS):
-        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _kill_marked(pid, marks, logs)]
+        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _kill_marked(pid, marks, outputs)]
         if not found:
             break
         killed.update(found)
@@ -158,8 +167,8 @@ def _sweep(marks: set[bytes], logs: set[str]) -> int:
     return len(killed)
 
 
-def _kill_marked(pid: int, marks: set[bytes], logs: set[str]) -> bool:
-    """Kills `pid` if all of `marks` are in its environment, or if it writes to one of `logs`.
+def _kill_marked(pid: int, marks: set[bytes], outputs: set[str]) -> bool:
+    """Kills `pid` if all of `marks` are in its environment, or if it writes to one of `outputs`.
 
     The pidfd keeps a recycled pid from being meant.
     """
@@ -171,7 +180,7 @@ def _kill_marked(pid: int, marks: set[bytes], logs: set[str]) -> bool:
         return False
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        if not marks.issubset(environment) and not _writes_to(pid, logs):
+        if not marks.issubset(environment) and not _writes_to(pid, outputs):
             return False
         signal.pidfd_send_signal(process, signal.SIGKILL)
     except OSError:
@@ -181,11 +190,11 @@ def _kill_marked(pid: int, marks: set[bytes], logs: set[str]) -> bool:
     return True
 
 
-def _writes_to(pid: int, logs: set[str]) -> bool:
-    """Whether `pid` has one of `logs` open to write to; who only reads it is a person, or a control room."""
+def _writes_to(pid: int, outputs: set[str]) -> bool:
+    """Whether `pid` has one of `outputs` open to write to; who only reads it is a person, or a control room."""
     for name in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/{pid}/fd/{name}") in logs:
+            if os.readlink(f"/proc/{pid}/fd/{name}") in outputs:
                 flags = Path(f"/proc/{pid}/fdinfo/{name}").read_text().partition("flags:")[2].split()[0]
                 if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
                     return True

@@ -1,11 +1,13 @@
-"""Runs one attempt and writes how it ended. Standard library only; started as `python -I -S supervisor.py DIR FD`.
+"""Runs one attempt and writes how it ended; started as `python -I -S supervisor.py DIR FD`.
+
+Standard library only, and what of ours imports nothing else either: it has to run whatever the environment is.
 
 It lives in a session of its own and needs nobody: the orchestrator may die and another may take over.
 
 - DIR/launch.toml says what to run. DIR/prompt.md becomes its standard input.
 - DIR/lock is held for as long as this process lives (FD is the open lock, handed over by the starter), so that
   nobody ever has to guess from a pid.
-- DIR/run.toml says which processes these are, DIR/stdout.log and DIR/stderr.log take the output directly.
+- DIR/run.toml says which processes these are. DIR/stdout.log and DIR/stderr.log take the output, with keys masked.
 - DIR/cancel ends the attempt: TERM, a grace, KILL. Its lines: the grace in seconds, then perhaps the reason for the
   exit record (`cancelled` unless it is given) and a sentence why.
 - An attempt that gives no sign of life for too long, by its output or by what it writes elsewhere, is ended, too.
@@ -30,6 +32,12 @@ import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+if __name__ == "__main__":  # isolated: what is ours is found where this is, after the standard library
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from orchestrator.output import Output, Waiting
+from state.secrets import Masker
+
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SWEEPS = 50
 """How often what was left behind is signalled, a tenth of a second apart, before it is given up."""
@@ -38,6 +46,8 @@ WRITE_SECONDS = 7 * 86_400.0
 STATUS_FD = 3
 """On which bubblewrap says, as JSON, which process is the first inside and how the program ended."""
 LAST_SIGNAL = 64
+DRAIN = 2.0
+"""Seconds for which the end of the output is waited for once nothing runs any more that is ours."""
 POLL = 1.0
 """Seconds between two looks at DIR/cancel; a signal is noticed at once."""
 
@@ -115,8 +125,8 @@ class Supervisor:
         self.grace = float(launch["grace"])
         self.silence = float(launch.get("silence", 0))
         self.output = int(launch.get("output", 0))
-        self.signs: list[str] = ["stdout.log", "stderr.log", *launch.get("signs", [])]
-        self.seen: list[tuple[int, int]] = []
+        self.signs: list[str] = launch.get("signs", [])
+        self.seen: list[tuple[int, float]] = []
         self.heard = self.begun = time.monotonic()
         self.why = ""
         self.started = now()
@@ -127,6 +137,9 @@ class Supervisor:
         self.sandbox: str = launch.get("sandbox", "")
         self.boxed = self.sandbox == "bubblewrap"
         self.kept: list[str] = launch.get("kept", [])
+        whole = {**os.environ, **self.environment}
+        masker = Masker(whole[name] for name in launch.get("secrets", []) if name in whole)
+        self.outputs = [Output(log, masker) for log in ("stdout.log", "stderr.log")]
         self.listening = -1
         self.told = b""
         """What bubblewrap has said."""
@@ -143,6 +156,7 @@ class Supervisor:
         self.signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, self.signals)
         error = self._start(libc)
+        self.waiting = Waiting(self.outputs, self._heed())
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
         me = os.getpid()
@@ -154,12 +168,16 @@ class Supervisor:
             "started": self.started,
             "child": self.pid,
             "sandbox": self.sandbox or None,
+            "stdout_pipe": self.outputs[0].pipe,
+            "stderr_pipe": self.outputs[1].pipe,
+            "folder": os.getcwd(),
         }
         self._name_processes()
         self._reap()
         while self.status is None:
             self._watch()
         leaked = self._sweep()
+        self.waiting.drain(DRAIN)
         use = resource.getrusage(resource.RUSAGE_CHILDREN)
         status = os.waitstatus_to_exitcode(self.status)
         if self.boxed and not error:
@@ -180,9 +198,10 @@ class Supervisor:
         }
         until, pause = time.monotonic() + WRITE_SECONDS, 1.0
         while not self._lost() and time.monotonic() < until:
-            with contextlib.suppress(OSError):
-                write_whole("exit.toml", record)
-                return
+            if self.waiting.drain(0.0):
+                with contextlib.suppress(OSError):
+                    write_whole("exit.toml", record)
+                    return
             time.sleep(pause)
             pause = min(pause * 1.5, 30.0)
 
@@ -195,8 +214,7 @@ class Supervisor:
 
     def _start(self, libc: ctypes.CDLL) -> str:
         """Forks the worker; returns why it could not be executed, or ''."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        out, err = os.open("stdout.log", flags, 0o600), os.open("stderr.log", flags, 0o600)
+        out, err = (output.writing for output in self.outputs)
         prompt = os.open("prompt.md", os.O_RDONLY | os.O_CLOEXEC)
         reading, writing = os.pipe2(os.O_CLOEXEC)
         self.listening, telling = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -233,6 +251,15 @@ class Supervisor:
         os.close(reading)
         return said.decode("utf-8", "replace")
 
+    def _heed(self) -> int:
+        """Has each of `signals` noticed by a byte with its number; returns the descriptor to read these from."""
+        waking, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        for number in self.signals:
+            signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.signals)
+        return waking
+
     def _moved(self, descriptor: int) -> int:
         """`descriptor` under a number that is none of those that the worker begins with."""
         moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, STATUS_FD + 1)
@@ -252,15 +279,16 @@ class Supervisor:
                 self._end("cancelled")
             elif self.silence and self._silent(moment):
                 self._end("silent")
-            elif self.output and self._printed() > self.output:
+            elif self.output and self.waiting.came > self.output:
                 self._end("output")
             elif self._lost():
                 self._end("lost")
         elif self.kill_at is not None and (moment >= self.kill_at or self._pours()):
             self._signal(signal.SIGKILL)
         wake = self.deadline if not self.reason else (self.kill_at or moment) if not self.asking else moment
-        waited = signal.sigtimedwait(self.signals, min(POLL, max(0.02, wake - moment)))
-        if waited and waited.si_signo != signal.SIGCHLD:
+        most = self.output if not self.reason else 2 * self.output if self.reason == "output" else 0
+        noticed = self.waiting.wait(min(POLL, max(0.02, wake - moment)), most)
+        if set(noticed) - {signal.SIGCHLD}:
             if not self.reason:
                 self._end("cancelled")
             elif self.kill_at is not None:  # asked again, perhaps with less patience
@@ -269,8 +297,11 @@ class Supervisor:
             self.status, self.reason = 255 << 8, self.reason or "status_lost"
 
     def _silent(self, moment: float) -> bool:
-        """Whether there was no sign of life for too long. Changes count, not times: a clock may be set."""
-        seen = []
+        """Whether there was no sign of life for too long. Changes count, not times: a clock may be set.
+
+        A worker that has to wait because what it printed cannot be written is not silent.
+        """
+        seen = [(self.waiting.came, moment if self.waiting.stuck else 0.0)]
         for path in self.signs:
             with contextlib.suppress(OSError):
                 found = os.stat(path, follow_symlinks=False)
@@ -279,17 +310,9 @@ class Supervisor:
             self.seen, self.heard = seen, moment
         return moment - self.heard >= self.silence
 
-    def _printed(self) -> int:
-        """Bytes that the worker has printed."""
-        size = 0
-        for path in ("stdout.log", "stderr.log"):
-            with contextlib.suppress(OSError):
-                size += os.stat(path, follow_symlinks=False).st_size
-        return size
-
     def _pours(self) -> bool:
         """Whether the worker was ended for what it printed and uses its grace to print as much again."""
-        return self.reason == "output" and self._printed() > 2 * self.output
+        return self.reason == "output" and self.waiting.came > 2 * self.output
 
     def _lost(self) -> bool:
         """Whether the lock that this process holds is no longer DIR/lock: to whoever looks, nothing runs here."""
@@ -382,7 +405,7 @@ class Supervisor:
             for pid in left:
                 with contextlib.suppress(OSError):
                     os.kill(pid, number)
-            signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+            self.waiting.wait(0.1)
         return len(seen)
 
 

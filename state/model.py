@@ -136,6 +136,8 @@ class Launch(Record):
     """What the attempt runs in: `bubblewrap`, `none`."""
     kept: list[str] = []
     """With `bubblewrap`: names of the variables that the attempt takes over from the orchestrator's environment."""
+    secrets: list[str] = []
+    """Names of the variables whose values are masked in what the attempt prints."""
 
 
 class Attempt(Record):
@@ -150,6 +152,11 @@ class Attempt(Record):
     child: Count = 0
     sandbox: str = ""
     """What the attempt runs in, as `launch.toml` said; '' where nobody says."""
+    stdout_pipe: Count = 0
+    """The number by which /proc names the pipe that the worker's standard output goes through; 0 where it is none."""
+    stderr_pipe: Count = 0
+    folder: str = ""
+    """The attempt's folder as it was called then: in a copy of it stands what is true of the original."""
 
 
 class AgentReport(Record):
