@@ -46,19 +46,18 @@ def build(
 
     `packet` says why its change was not taken, where it was not.
     """
-    parts = [_cut(spec, "spec.md").rstrip() + "\n"]
+    parts = [_cut(spec, "$OPSROOM_TASK_DIR/spec.md").rstrip() + "\n"]
     if campaign.strip():
-        parts.append(_cut(campaign, "the campaign's prompt.md").rstrip() + "\n")
+        parts.append(_cut(campaign, "$OPSROOM_STATE_DIR/campaigns/$OPSROOM_CAMPAIGN").rstrip() + "\n")
     parts.append(VERBS)
     if earlier:
         parts.append(f"## The attempt before this one\n{earlier}\n")
     if packet is not None:
         parts.append(_failure(packet))
     if checkpoint.strip():
-        parts.append(f"## Your last checkpoint\n{_cut(checkpoint, 'worker/checkpoint.md').rstrip()}\n")
+        parts.append(f"## Your last checkpoint\n{_cut(checkpoint, '$OPSROOM_TASK_DIR/worker/checkpoint.md').rstrip()}\n")
     if answers:
-        lines = [f"Q: {_line(question.body)}\nA: {_line(answer.body)}" for question, answer in answers]
-        parts.append("## Answers\n" + "\n".join(lines) + "\n")
+        parts.append("## Answers\n" + "\n".join(_answered(answers)) + "\n")
     if unread:
         lines = [f"- {message.by or 'somebody'}: {_line(message.body)}" for message in unread]
         parts.append("## Messages\n" + "\n".join(lines) + "\n")
@@ -75,6 +74,20 @@ def fitting(unread: list[Message]) -> list[Message]:
             break
         taken.append(message)
     return taken
+
+
+def _answered(answers: list[tuple[Message, Message]]) -> list[str]:
+    """The newest of `answers` that fit in one prompt, one at least, oldest first."""
+    room, lines = PART, list[str]()
+    for question, answer in reversed(answers):
+        text = f"Q: {_line(question.body)}\nA: {_line(answer.body)}"
+        room -= len(text)
+        if lines and room < 0:
+            left = len(answers) - len(lines)
+            lines.append(f"… {left} older ones are in $OPSROOM_TASK_DIR/outbox and $OPSROOM_TASK_DIR/inbox/done")
+            break
+        lines.append(text)
+    return lines[::-1]
 
 
 def _failure(packet: Packet) -> str:
