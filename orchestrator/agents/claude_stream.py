@@ -2,11 +2,12 @@
 
 import msgspec
 
-from orchestrator.agents import providers
+from orchestrator.agents import providers, raw
+from orchestrator.agents.counting import Sum, total
 from state.agent_events import TEXT, Event, Finished, Message, SessionStarted, ToolCall, ToolResult, Used
 from state.usage import Usage
 
-__all__ = ["StreamParser", "Tokens", "total"]
+__all__ = ["Line", "StreamParser", "Tokens"]
 
 
 class Tokens(msgspec.Struct):
@@ -16,6 +17,8 @@ class Tokens(msgspec.Struct):
     output_tokens: int = 0
     cache_creation_input_tokens: int = 0
     cache_read_input_tokens: int = 0
+    total_tokens: int = 0
+    """Told by qwen alone."""
 
     def usage(self) -> Usage:
         """The same as ours, with no price."""
@@ -60,7 +63,9 @@ class _Message(msgspec.Struct):
     usage: Tokens | None = None
 
 
-class _Line(msgspec.Struct):
+class Line(msgspec.Struct):
+    """One line, of any type."""
+
     type: str
     subtype: str = ""
     session_id: str = ""
@@ -75,6 +80,8 @@ class _Line(msgspec.Struct):
     error_status: int | None = None
     error: msgspec.Raw = msgspec.Raw()
     retry_delay_ms: float | None = None
+    duration_ms: float = 0
+    num_turns: int = 0
     result: str = ""
     errors: list[msgspec.Raw] = []
     usage: Tokens | None = None
@@ -82,7 +89,7 @@ class _Line(msgspec.Struct):
     model_usage_since_last_result: dict[str, _OfModel] | None = None
 
 
-_decoder = msgspec.json.Decoder(_Line)
+_decoder = msgspec.json.Decoder(Line)
 _text_block = msgspec.json.Decoder(list[_Block] | str)
 LIMITS = ("error_max_turns", "error_max_budget_usd", "error_max_structured_output_retries")
 
@@ -91,7 +98,7 @@ class StreamParser:
     """The parser of one run. What its messages tell of tokens counts until a `result` tells better."""
 
     def __init__(self) -> None:
-        self._messages, self._results = _Sum(), _Sum()
+        self._messages, self._results = Sum(), Sum()
 
     def event(self, name: str, line: bytes) -> list[Event] | None:
         """See `adapter.Parser`."""
@@ -99,7 +106,7 @@ class StreamParser:
             case "system":
                 return self._system(_decoder.decode(line))
             case "assistant":
-                return self._assistant(_decoder.decode(line))
+                return self.assistant(_decoder.decode(line))
             case "user":
                 return _results_of(_decoder.decode(line))
             case "result":
@@ -112,18 +119,19 @@ class StreamParser:
         """See `adapter.Parser`."""
         return []
 
-    def _system(self, line: _Line) -> list[Event] | None:
+    def _system(self, line: Line) -> list[Event] | None:
         if line.subtype == "init":
             version = line.claude_code_version or line.qwen_code_version
             return [SessionStarted(session=line.session_id, model=line.model, version=version)]
         if line.subtype == "api_retry":
             status = line.error_status
-            text = f"{_plain(line.error)} {status or ''}".strip()
+            text = f"{raw.text(line.error)} {status or ''}".strip()
             wait = None if line.retry_delay_ms is None else line.retry_delay_ms / 1000
             return [providers.failed(text, fatal=False, status=status, wait=wait)]
         return [] if line.subtype in ("status", "compact_boundary", "hook_response", "task_notification") else None
 
-    def _assistant(self, line: _Line) -> list[Event]:
+    def assistant(self, line: Line) -> list[Event]:
+        """The events of what the model says and does."""
         message = line.message
         if message is None:
             return []
@@ -135,16 +143,16 @@ class StreamParser:
             elif block.type == "thinking":
                 events.append(Message(text=block.thinking[:TEXT], thinking=True))
             elif block.type == "tool_use":
-                events.append(ToolCall(id=block.id, tool=block.name, input=_input(block.input)))
+                events.append(ToolCall(id=block.id, tool=block.name, input=raw.call(block.input)))
         if message.usage is not None and message.id:
-            found = message.usage.usage()
+            found = self.tokens(message.usage)
             if found.tokens and self._messages.put(message.id, found):
                 events.append(self._used())
         return events
 
-    def result(self, line: _Line) -> list[Event]:
+    def result(self, line: Line) -> list[Event]:
         """The events of a `result`. A failure of the API is told as a success that is an error."""
-        text = line.result or _plain(*line.errors)
+        text = line.result or " ".join(raw.text(error) for error in line.errors)
         events: list[Event] = []
         if (used := self.usage_of(line)) is not None:
             self._results.put(line.uuid, used)
@@ -157,7 +165,11 @@ class StreamParser:
             return [*events, Finished(ok=False, text=text[:TEXT])]
         return [*events, Finished(ok=True, text=text[:TEXT])]
 
-    def usage_of(self, line: _Line) -> Usage | None:
+    def tokens(self, told: Tokens) -> Usage:
+        """The usage that one message tells."""
+        return told.usage()
+
+    def usage_of(self, line: Line) -> Usage | None:
         """What a `result` tells: since the one before it, by model. Earlier versions tell of the whole run."""
         if line.model_usage_since_last_result:
             found = Usage()
@@ -177,27 +189,7 @@ class StreamParser:
         return Used(usage=results if results.tokens >= messages.tokens else messages)
 
 
-class _Sum:
-    """What several things have used, each of which may be told more than once."""
-
-    def __init__(self) -> None:
-        self.sum = Usage()
-        self._each: dict[str, Usage] = {}
-
-    def put(self, name: str, usage: Usage) -> bool:
-        """Takes in what `name` has used; whether that is news."""
-        before = self._each.get(name, _NOTHING)
-        if before == usage:
-            return False
-        self._each[name] = usage
-        self.sum = self.sum.minus(before).plus(usage)
-        return True
-
-
-_NOTHING = Usage()
-
-
-def _results_of(line: _Line) -> list[Event]:
+def _results_of(line: Line) -> list[Event]:
     message = line.message
     if message is None or isinstance(message.content, str):
         return []
@@ -221,36 +213,3 @@ def _content(raw: msgspec.Raw) -> str:
     except msgspec.MsgspecError:
         return data.decode("utf-8", "replace")[:TEXT]
     return (found if isinstance(found, str) else "\n".join(block.text for block in found))[:TEXT]
-
-
-class _Command(msgspec.Struct):
-    command: str
-
-
-_command = msgspec.json.Decoder(_Command)
-
-
-def _input(raw: msgspec.Raw) -> str:
-    """The command line of a shell; of any other tool what it was given, as JSON."""
-    data = bytes(raw)
-    try:
-        return _command.decode(data).command[:TEXT]
-    except msgspec.MsgspecError:
-        return data.decode("utf-8", "replace")[:TEXT]
-
-
-def _plain(*raws: msgspec.Raw) -> str:
-    """Words, from JSON of any shape."""
-    return " ".join(bytes(raw).decode("utf-8", "replace").strip('"') for raw in raws if bytes(raw) != b"null")[:TEXT]
-
-
-def total(given: int, cached: int, made: int, thought: int = 0) -> Usage:
-    """Tokens with no price: `given` with those `cached`, `made` with those `thought`."""
-    return Usage(
-        tokens=given + made,
-        input_tokens=given,
-        cached_tokens=cached,
-        output_tokens=made,
-        reasoning_tokens=thought,
-        unpriced=given + made,
-    )

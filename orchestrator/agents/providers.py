@@ -2,40 +2,57 @@
 
 import re
 
-from state.agent_events import Failed
+from state.agent_events import TEXT, Failed
 
-__all__ = ["failed", "failure_of", "wait_of"]
+__all__ = ["failed", "failure_of", "wait_of", "wait_of_header"]
 
 STATUSES = {
     **{401: "authentication", 403: "authentication", 402: "rate_limit", 407: "connection"},
     **{408: "connection", 429: "rate_limit", 502: "overload", 503: "overload", 504: "overload", 529: "overload"},
 }
 WORDS = (
+    ("limit", r"max(?:imum)?[ _](?:session[ _])?turns|turn limit|max[ _]budget"),
     (
         "rate_limit",
-        r"rate.?limit|too many requests|quota|usage limit|resource.?exhausted|limit reached|insufficient.?credit",
+        r"rate.?limit|too many requests|\bquota|usage limit|hit your (?:\w+ )?limit|resource.?exhausted|limit reached"
+        r"|insufficient.?credit|credit balance",
     ),
     ("overload", r"overload|high demand|at capacity|temporarily unavailable|service unavailable|server busy"),
     (
         "authentication",
-        r"api.?key|unauthori[sz]ed|authenticat|not logged in|log ?in|sign ?in|permission.?denied|forbidden|credential"
-        r"|token (?:has )?expired|invalid.?grant",
+        r"\bapi.?key\b|unauthori[sz]ed|authenticat|not logged in|\blog ?in\b|\bsign ?in\b|permission.?denied"
+        r"|\bforbidden\b|\bcredentials?\b|token (?:has )?expired|invalid.?grant",
     ),
     (
         "connection",
-        r"econn|enotfound|eai_again|etimedout|connection (?:refused|reset|error|closed)|connect error|unable to connect"
-        r"|error sending request|fetch failed|network|getaddrinfo|socket|timed? ?out|stream (?:disconnected|closed)",
+        r"econn|enotfound|eai_again|etimedout|connection.?(?:refused|reset|error|closed|lost)|connect error"
+        r"|unable to connect|error sending request|fetch failed|\bnetwork\b|getaddrinfo|\bsocket|timed? ?out"
+        r"|stream (?:disconnected|closed)",
     ),
-    ("server", r"internal.?(?:server.?)?error|server.?error|bad gateway|api.?error.{0,8}5\d\d|status.{0,8}5\d\d"),
+    (
+        "server",
+        r"internal.?(?:server.?)?error|server.?error|server had an error|bad gateway|api.?error.{0,8}5\d\d"
+        r"|status.{0,8}5\d\d",
+    ),
 )
+ASKED_WRONG = ("limit", "rate_limit", "authentication")
+"""What else a provider may mean by a status of 4xx than that it was asked for what it doesn't do."""
 _WORDS = [(failure, re.compile(words, re.IGNORECASE)) for failure, words in WORDS]
 _STATUS = re.compile(r"\b(?:status(?: code)?|http|error|code)\D{0,4}([45]\d\d)\b|^\W*([45]\d\d)\b", re.IGNORECASE)
+_UNIT = r"(?:milliseconds?|ms|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])"
+_TIME = rf"\d{{1,9}}(?:\.\d{{1,9}})? ?{_UNIT}"
+# only what is said to whoever asks: agents tell of the time that they have waited, too
 _WAIT = re.compile(
-    r"(?:try again|retry|available|reset\w*|wait)\D{0,24}?(\d+(?:\.\d+)?) ?"
-    r"(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b",
+    r"(?:\b(?:try again|retry|come back|wait|available|resets?)(?: again)?(?: (?:in|after|for))?(?: about| another)? "
+    rf"|retry-?(?:delay|after)[\"':= ]{{1,8}})({_TIME}(?:(?:, | and |, and | )?{_TIME}){{0,4}})",
     re.IGNORECASE,
 )
-UNITS = {"ms": 0.001, "mi": 60.0, "m": 60.0, "s": 1.0, "h": 3600.0}
+_HEADER = re.compile(r"retry-after[\"':= ]{1,8}(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE)
+_TIMES = re.compile(rf"(\d+(?:\.\d+)?) ?({_UNIT})", re.IGNORECASE)
+UNITS = {"ms": 0.001, "milli": 0.001, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+"""Seconds, by how the unit's name begins."""
+LONGEST_WAIT = 30 * 86_400.0
+"""Seconds; nobody means to wait for longer."""
 LONGEST = 4_000
 """Characters of a provider's words that are looked at."""
 
@@ -47,24 +64,35 @@ def failure_of(text: str, status: int | None = None) -> str:
         status = int(match[1] or match[2])
     if status is not None and status in STATUSES:
         return STATUSES[status]
-    if status is not None and 400 <= status < 500:
-        return "agent"  # what was asked was wrong, and would be again
+    asked_wrong = status is not None and 400 <= status < 500
     for failure, words in _WORDS:
-        if words.search(text):
+        if (not asked_wrong or failure in ASKED_WRONG) and words.search(text):
             return failure
     return "server" if status is not None and status >= 500 else "agent"
 
 
 def wait_of(text: str) -> float | None:
     """The seconds after which a provider says to come again; None where it doesn't."""
-    match = _WAIT.search(text[:LONGEST])
-    if match is None:
+    text = text[:LONGEST]
+    if match := _WAIT.search(text):
+        found = sum(float(many) * _seconds(unit.lower()) for many, unit in _TIMES.findall(match[1]))
+    elif match := _HEADER.search(text):
+        found = float(match[1])
+    else:
         return None
-    unit = match[2].lower()
-    return float(match[1]) * UNITS.get(unit[:2], UNITS[unit[0]])
+    return min(round(found, 3), LONGEST_WAIT)
+
+
+def wait_of_header(value: str) -> float | None:
+    """The seconds that a `Retry-After` of HTTP asks for; None for a date and for anything else."""
+    return wait_of(f"retry-after: {value.strip()}")
+
+
+def _seconds(unit: str) -> float:
+    return next(seconds for name, seconds in UNITS.items() if unit.startswith(name))
 
 
 def failed(text: str, *, fatal: bool, status: int | None = None, wait: float | None = None) -> Failed:
     """The event for what a provider said, or the agent of it."""
-    failure = failure_of(text, status)
-    return Failed(text=text, fatal=fatal, failure=failure, wait=wait_of(text) if wait is None else wait)
+    wait = wait_of(text) if wait is None else wait
+    return Failed(text=text[:TEXT], fatal=fatal, failure=failure_of(text, status), wait=wait)

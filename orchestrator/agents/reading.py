@@ -4,7 +4,6 @@ Pure, and bounded in memory whatever the agent prints. Nothing here raises for w
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,8 +28,10 @@ from state.usage import Usage
 __all__ = ["LINE", "Reading", "Told"]
 
 LINE = 10 * 1024 * 1024
-"""Bytes that one line may have; of a longer one the beginning is kept as an event that is not understood."""
-_BRACE = re.compile(rb"\{\s*\"")
+"""Bytes that one line may have; of a longer one only its type and its beginning are known."""
+_EVENT = re.compile(rb"\{\s*\"")
+"""How an event begins. Words in braces are none."""
+_TYPE = re.compile(rb"\{\"type\":\"([\w.]{1,100})\"")
 
 
 class _Head(msgspec.Struct):
@@ -69,29 +70,30 @@ class Told:
     def take(self, event: Event) -> None:
         """Adds `event`."""
         self.events += 1
-        match event:
-            case SessionStarted():
-                self.started = True
-                self.session = event.session or self.session
-                self.model = event.model or self.model
-                self.version = event.version or self.version
-            case Message() | ToolCall() | ToolResult():
-                self.worked = True
-                self.finished = self.trouble = None
-                if isinstance(event, Message) and not event.thinking and event.text.strip():
-                    self.said = event.text
-            case Used():
-                self.usage, self.of_session = event.usage, event.of_session
-            case Failed():
-                self.trouble = event
-                self.retries += event.failure in PROVIDER_FAILURES and not event.fatal
-                if event.fatal:
-                    self.fatal = event
-            case Finished():
-                self.finished = event
-            case Unknown():
-                self.unknown += 1
-                self.damaged += event.damaged
+        # by the type itself, since most of the time that reading takes is spent here and at the parsers
+        kind = type(event)
+        if kind is Message or kind is ToolCall or kind is ToolResult:
+            self.worked = True
+            self.finished = self.trouble = None
+            if isinstance(event, Message) and not event.thinking and event.text and not event.text.isspace():
+                self.said = event.text
+        elif isinstance(event, Used):
+            self.usage, self.of_session = event.usage, event.of_session
+        elif isinstance(event, Unknown):
+            self.unknown += 1
+            self.damaged += event.damaged
+        elif isinstance(event, Failed):
+            self.trouble = event
+            self.retries += event.failure in PROVIDER_FAILURES and not event.fatal
+            if event.fatal:
+                self.fatal = event
+        elif isinstance(event, Finished):
+            self.finished = event
+        elif isinstance(event, SessionStarted):
+            self.started = True
+            self.session = event.session or self.session
+            self.model = event.model or self.model
+            self.version = event.version or self.version
 
 
 class Reading:
@@ -103,33 +105,52 @@ class Reading:
         """Bytes that were taken in."""
         self._parser = parser
         self._rest = bytearray()
-        self._skipping = False
+        self._too_long = False
+        """Whether `_rest` is but the beginning and the end of a line that is longer than `LINE`."""
         self._begin = 0
         """Where the line that is not yet whole begins."""
 
     def feed(self, data: bytes) -> list[tuple[Event, Place]]:
         """Takes in what follows in the stream; the events of the lines that it makes whole."""
         found: list[tuple[Event, Place]] = []
-        begin = 0
-        while (end := data.find(b"\n", begin)) >= 0:
-            line = data[begin:end]
-            if self._rest:
-                self._rest += line
-                line = bytes(self._rest)
-                self._rest.clear()
-            if not self._skipping:
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        end = self.read
+        for line in lines:
+            if self._rest or len(line) > LINE:
+                self._append(line)
+                self._whole(found)
+            elif line:
                 self._line(line, found)
-            self._skipping = False
-            begin = end + 1
-            self._begin = self.read + begin
+            end += len(line) + 1
+            self._begin = end
         self.read += len(data)
-        if begin < len(data) and not self._skipping:
-            self._rest += data[begin:] if begin else data
-            if len(self._rest) > LINE:
-                self._take([_unknown("", bytes(self._rest[:TEXT]))], found)
-                self._rest.clear()
-                self._skipping = True
+        if rest:
+            self._append(rest)
         return found
+
+    def _append(self, data: bytes) -> None:
+        self._rest += data
+        if self._too_long or len(self._rest) > LINE:
+            self._too_long = True
+            del self._rest[TEXT:-1]
+
+    def _whole(self, found: list[tuple[Event, Place]]) -> None:
+        line = bytes(self._rest)
+        self._rest.clear()
+        if self._too_long:
+            self._too_long = False
+            self._take(self._long(line), found)
+        else:
+            self._line(line, found)
+
+    def _long(self, line: bytes) -> list[Event]:
+        """The events of a line too long to be read: those that follow from its type."""
+        if _EVENT.match(line) and not line.rstrip().endswith(b"}"):
+            return [_unknown("", line, damaged=True)]
+        if (match := _TYPE.match(line)) is None:
+            return [_unknown("", line)]
+        return self._events(match[1].decode(), match[0] + b"}") or [_unknown(match[1].decode(), line)]
 
     def beside(self, name: str, data: bytes) -> list[tuple[Event, Place]]:
         """What a file beside the stream tells, taken as a line of the type `name`."""
@@ -141,9 +162,7 @@ class Reading:
         """What a last line without its end tells, and what follows from there being no more."""
         found: list[tuple[Event, Place]] = []
         if self._rest:
-            line = bytes(self._rest)
-            self._rest.clear()
-            self._line(line, found)
+            self._whole(found)
         self._begin = self.read
         self._take(self._parser.end(), found)
         return found
@@ -152,14 +171,8 @@ class Reading:
         line = line.strip()
         if not line:
             return
-        if line[0] != 0x7B and (brace := _BRACE.search(line)):  # somebody else's words before it on the same line
-            rest = line[brace.start() :]
-            if name := _name_of(rest):
-                self._take([_unknown("", line[: brace.start()])], found)
-                self._take(self._events(name, rest), found)
-                return
-        if line[0] != 0x7B:
-            self._take([_unknown("", line)], found)
+        if not line.startswith(b'{"') and not _EVENT.match(line):
+            self._junk(line, found)
             return
         name = _name_of(line)
         if name is None:
@@ -169,9 +182,20 @@ class Reading:
                 self._take([_unknown("", line, damaged=True)], found)
                 return
             line = whole
-        self._take(self._events(name, line), found)
+        if events := self._events(name, line):
+            self._take(events, found)
 
-    def _events(self, name: str, line: bytes) -> Iterable[Event]:
+    def _junk(self, line: bytes, found: list[tuple[Event, Place]]) -> None:
+        """Takes in somebody else's words, and the event that may follow them on their line."""
+        if brace := _EVENT.search(line):
+            rest = line[brace.start() :]
+            if name := _name_of(rest):
+                self._take([_unknown("", line[: brace.start()])], found)
+                self._take(self._events(name, rest), found)
+                return
+        self._take([_unknown("", line)], found)
+
+    def _events(self, name: str, line: bytes) -> list[Event]:
         try:
             events = self._parser.event(name, line)
         except (msgspec.MsgspecError, RecursionError):
@@ -181,10 +205,11 @@ class Reading:
                 events = None
         return [_unknown(name, line)] if events is None else events
 
-    def _take(self, events: Iterable[Event], found: list[tuple[Event, Place]]) -> None:
+    def _take(self, events: list[Event], found: list[tuple[Event, Place]]) -> None:
+        told = self.told
         for event in events:
-            self.told.take(event)
-            found.append((event, Place(self.told.events, self._begin)))
+            told.take(event)
+            found.append((event, Place(told.events, self._begin)))
 
 
 def _name_of(line: bytes) -> str | None:
