@@ -26,7 +26,7 @@ from state.agent_events import Event, Place, decode_line, encode_line
 from state.errors import BadFile, CannotWrite
 from state.layout import StateDir
 from state.model import AgentReport, Exit, encode
-from state.times import utc_now
+from state.times import rfc3339, utc_now
 from state.usage import Usage
 from state.views import TaskView
 
@@ -249,7 +249,8 @@ class _Follower:
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _note(self, events: list[tuple[Event, Place]]) -> None:
-        new = [encode_line(event, place) for event, place in events if place.seq > self._known]
+        at = rfc3339(utc_now())
+        new = [encode_line(event, place, at) for event, place in events if place.seq > self._known]
         if new:
             self._unwritten += b"".join(new)
 
@@ -283,6 +284,7 @@ class _Follower:
             unknown=told.unknown,
             read=self._reading.read,
             retries=told.retries,
+            worked=told.worked,
             said=" ".join(told.said.split())[:400],
         )
 
