@@ -12,6 +12,7 @@ from state import files
 from state.envelope import Check
 from state.errors import BadFile, Fault
 from state.model import Record, decode
+from state.secrets import Masker
 from state.usage import Budget
 
 __all__ = ["FILE", "Agent", "Checks", "Config", "Limits", "load"]
@@ -203,6 +204,9 @@ def _wrong(agent: Agent) -> str:
     if agent.kind == agents.COMMAND and (agent.model or agent.continues != "fresh"):
         key = "model" if agent.model else "continue"
         return f"{key} is for agents of a known kind: set kind to one of {', '.join(agents.KINDS)}"
+    for key, value in agent.environment.items():
+        if Masker().text(value) != value:
+            return f"environment.{key} looks like a key, and this is a file: name the variable in sandbox.keep instead"
     if agent.continues == "session" and not agents.adapter(agent.kind).resumes:
         return f"{agent.kind} has no session that could be resumed: leave out continue"
     return ""

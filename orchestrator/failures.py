@@ -86,7 +86,7 @@ def of_attempt(
 def came_to_nothing(report: AgentReport) -> bool:
     """Whether an attempt was to go on with a session, and the session did not."""
     own = report.failure not in PROVIDER_FAILURES
-    return bool(report.resumed) and report.verdict == "failed" and own and not report.usage.tokens
+    return bool(report.resumed) and report.verdict == "failed" and own and not report.worked
 
 
 def _how(attempt: int, ended: Exit) -> str:

@@ -25,7 +25,7 @@ from state.views import Fleet, TaskView
 __all__ = ["Gate"]
 
 TRIAL = 60.0
-"""Seconds after which an attempt that still runs shows that its provider is there again."""
+"""Seconds after which an attempt that still runs, and whose stream nobody reads, is taken to have its provider."""
 NONE = Budget()
 LEAST = 1.0
 """Seconds that an attempt is given at least."""
@@ -70,7 +70,7 @@ class Gate:
         spent = used_up(self._ledger.of_fleet(), self._config.budgets.fleet, "the fleet's", before_launch=True)
         found = holds.with_budget(found, spent, now)
         for view, seconds in views:
-            if seconds >= TRIAL and view.task and view.run:
+            if _is_served(view, seconds) and view.task and view.run:
                 found = holds.after_success(found, view.task.agent, view.run.started)
         self._change(found)
 
@@ -163,3 +163,8 @@ class Gate:
             budgets.seconds_left(self._ledger.of_fleet(), self._config.budgets.fleet),
         ]
         return max(LEAST, min([agent.seconds, *(seconds for seconds in left if seconds is not None)]))
+
+
+def _is_served(view: TaskView, seconds: float) -> bool:
+    """Whether the attempt that runs for `seconds` shows that its provider is there: by its stream, else by lasting."""
+    return view.report.worked if view.report is not None else seconds >= TRIAL

@@ -55,7 +55,8 @@ def build(
     if packet is not None:
         parts.append(_failure(packet))
     if checkpoint.strip():
-        parts.append(f"## Your last checkpoint\n{_cut(checkpoint, '$OPSROOM_TASK_DIR/worker/checkpoint.md').rstrip()}\n")
+        kept = _cut(checkpoint, "$OPSROOM_TASK_DIR/worker/checkpoint.md").rstrip()
+        parts.append(f"## Your last checkpoint\n{kept}\n")
     if answers:
         parts.append("## Answers\n" + "\n".join(_answered(answers)) + "\n")
     if unread:

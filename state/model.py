@@ -186,6 +186,8 @@ class AgentReport(Record):
     """Bytes of `stdout.log` that have been read."""
     retries: Count = 0
     """Failures that the agent got over by itself."""
+    worked: bool = False
+    """Whether the model has said or done anything."""
     said: str = ""
     """The newest of its own words."""
     verdict: str = ""

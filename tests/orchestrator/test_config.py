@@ -52,6 +52,13 @@ def test_no_file_is_the_defaults(tmp_path: Path) -> None:
         ("[agents.a]\ncommand = ['x']\n[agents.b]\ncommand = ['']\n", "line 3: agents.b: command is empty"),
         ("[agents.a]\nkind = 'command'\n", "command is empty; name a program, or a kind: claude"),
         ("[agents.a]\ncommand = ['x']\nkind = 'robot'\n", "agents.a: no kind 'robot'; there are command, claude"),
+        ("[agents.a]\ncommand = ['x']\nmodel = 'm'\n", "agents.a: model is for agents of a known kind"),
+        ("[agents.a]\ncommand = ['x']\ncontinue = 'session'\n", "continue is for agents of a known kind"),
+        (
+            f"[agents.a]\nkind = 'codex'\nenvironment = {{ X = 'sk-proj-{'a1' * 20}' }}\n",
+            "environment.X looks like a key, and this is a file: name the variable in sandbox.keep instead",
+        ),
+        ("[prices.m]\ninput = -1\noutput = 1\n", "opsroom.toml: line 2: Expected `float` >= 0"),
         ("[agents.a]\ncommand = ['x']\nseconds = -1\n", "opsroom.toml: line 3: Expected `float` > 0.0"),
         (
             "[checks]\n[agents.a]\ncommand = ['x']\nseconds = 1\n[agents.b]\ncommand = ['x']\nseconds = -1\n",

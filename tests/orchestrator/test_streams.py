@@ -125,6 +125,29 @@ def test_a_provider_that_fails_holds_the_agent_and_costs_the_task_nothing(story:
     assert second["at"] >= (first.until - timedelta(milliseconds=5)).isoformat().replace("+00:00", "Z")
 
 
+def test_a_trial_frees_its_agent_as_soon_as_the_model_has_said_something(story: Story) -> None:
+    story.configure(hold_seconds=0.5)
+    here = story.folder
+    down = f"{says(*BEGIN, failed('503 Service Unavailable'))}; exit 1"
+    going = f"while [ ! -e {here}/go ]; do sleep 0.05; done"
+    codex(
+        story,
+        f"[ -e {here}/up ] || {{ touch {here}/up; {down}; }}\n"
+        f"touch {here}/begun-$OPSROOM_TASK; {says(*BEGIN)}\n"
+        f"while [ ! -e {here}/there ]; do sleep 0.05; done; {says(message('There.'))}; {going}; {says(END)}",
+    )
+    process = story.up()
+    first = story.spawn()
+    story.wait(lambda: story.events("hold"), "the hold")
+    second = story.spawn()
+    story.wait((here / f"begun-{first}").exists, "the trial")
+    assert not (here / f"begun-{second}").exists(), "one is tried alone"
+    (here / "there").touch()
+    story.wait((here / f"begun-{second}").exists, "the second, while the first still runs")
+    (here / "go").touch()
+    story.kill(process)
+
+
 def test_a_failure_that_the_agent_got_over_is_none(story: Story) -> None:
     retry = {"type": "error", "message": "Reconnecting... 1/5 (high demand)"}
     warning = {"type": "item.completed", "item": {"id": "w", "type": "error", "message": "a warning"}}
