@@ -18,6 +18,7 @@ from state.errors import OpsroomError
 __all__ = ["COMMANDS", "group", "run"]
 
 COMMANDS = {
+    "agents": "opsroom.commands.agents",
     "answer": "opsroom.commands.acts",
     "ask": "opsroom.commands.worker",
     "campaign": "opsroom.commands.campaign",
@@ -50,7 +51,7 @@ COMMANDS = {
 """Each subcommand and the module that has it, under its own name."""
 
 SECTIONS = (
-    ("See and steer", ("demo", "init", "doctor", "up", "down", "tui", "status", "log")),
+    ("See and steer", ("demo", "init", "doctor", "agents", "up", "down", "tui", "status", "log")),
     ("Tasks", ("spawn", "tell", "answer", "pause", "resume", "stop", "kill", "retry", "release")),
     ("Campaigns", ("campaign", "history")),
     (

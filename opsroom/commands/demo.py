@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from opsroom.commands.init import prepare
+from opsroom.commands.init import prepare, program
 from opsroom.options import Amount
 from state import commands, files, journal
 from state.envelope import Campaign, Check, Metric
@@ -110,7 +110,7 @@ def _build(top: Path) -> StateDir:
     _git(top, "init", "--quiet", "--initial-branch=main")
     _git(top, "config", "user.name", "Opsroom demo")
     _git(top, "config", "user.email", "demo@localhost")
-    state = prepare(top, "codemod", [sys.executable, "-I", "-m", "opsroom.demo.worker"], "main")
+    state = prepare(top, program("codemod", [sys.executable, "-I", "-m", "opsroom.demo.worker"]), "main")
     _git(top, "add", "--all")
     _git(top, "commit", "--quiet", "--no-verify", "--message", f"click {copied.version}, as it is installed here")
     checks = [sys.executable, "-I", "-m", "opsroom.demo.checks"]

@@ -1,4 +1,4 @@
-"""Asks a program for its version: without a shell, with nothing to read, within a limit, and no more than a line."""
+"""Runs a program for what it says of itself: without a shell, with nothing to read, within limits of time and size."""
 
 import contextlib
 import os
@@ -7,17 +7,17 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from state.sanitize import clean_line
 
-__all__ = ["Answer", "number", "version"]
+__all__ = ["Answer", "Said", "first_line", "number", "run", "version"]
 
 SECONDS = 5.0
 """How long a program may take to say its version."""
 BYTES = 4096
-"""What is read of its answer."""
+"""What is read of each of its outputs."""
 _NUMBER = re.compile(r"\d+(?:\.\d+)+")
 
 
@@ -28,48 +28,82 @@ class Answer(NamedTuple):
     problem: str = ""
 
 
+class Said(NamedTuple):
+    """What a program printed, up to a limit, and its exit status; None where it was ended before it did."""
+
+    status: int | None
+    out: str
+    err: str
+
+
+def run(argv: Sequence[str], environment: Mapping[str, str], cwd: str = "/", seconds: float = SECONDS) -> Said:
+    """Runs a program to its end, or for `seconds`. All that it started is ended with it. Raises `OSError`."""
+    process = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stderr is not None  # noqa: S101 - they were asked for
+    until, in_time = time.monotonic() + seconds, False
+    try:
+        out, err, in_time = _read((process.stdout.fileno(), process.stderr.fileno()), until)
+        if in_time:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, until - time.monotonic()))
+    finally:
+        ended = process.poll()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+    return Said(ended if in_time else None, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+
 def version(path: str, environment: Mapping[str, str], seconds: float = SECONDS) -> Answer:
     """What the program at `path` answers to `--version`. All that it started is ended with it."""
     kept = {key: value for key, value in environment.items() if not key.startswith("OPSROOM_")}
     try:
-        process = subprocess.Popen(
-            [path, "--version"],
-            cwd="/",
-            env=kept,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        said = run([path, "--version"], kept, seconds=seconds)
     except OSError as error:
         return Answer(problem=f"cannot be run: {(error.strerror or str(error)).lower()}")
-    try:
-        said, in_time = _read(process, time.monotonic() + seconds)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    if lines and (in_time or _NUMBER.search(lines[0])):
-        return Answer(clean_line(lines[0].strip(), 80))
-    return Answer(problem="says nothing to --version" if in_time else f"did not answer --version within {seconds:g} s")
+    line = first_line(said.out) or first_line(said.err)
+    if line and (said.status is not None or _NUMBER.search(line)):
+        return Answer(line)
+    late = f"did not answer --version within {seconds:g} s"
+    return Answer(problem=late if said.status is None else "says nothing to --version")
 
 
-def _read(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, bool]:
-    """What `process` prints, up to a limit, and whether it came to an end in time."""
-    assert process.stdout is not None  # noqa: S101 - it was asked for
-    said, descriptor = b"", process.stdout.fileno()
-    while len(said) < BYTES:
-        left = until - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            return said, False
-        more = os.read(descriptor, BYTES - len(said))
-        if not more:
+def first_line(text: str) -> str:
+    """The first line of `text` that has a version number, else the first that is not blank; safe to show, and cut."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    chosen = next((line for line in lines if _NUMBER.search(line)), lines[0] if lines else "")
+    return clean_line(chosen, 80)
+
+
+def _read(descriptors: Sequence[int], until: float) -> tuple[bytes, bytes, bool]:
+    """What is printed to both of `descriptors`, each up to a limit, and whether all of it was read in time."""
+    said, left = dict.fromkeys(descriptors, b""), set(descriptors)
+    in_time = True
+    while left:
+        wait = until - time.monotonic()
+        ready = select.select([*left], [], [], wait)[0] if wait > 0 else []
+        if not ready:
+            in_time = False
             break
-        said += more
-    return said, True
+        for descriptor in ready:
+            more = os.read(descriptor, BYTES)
+            said[descriptor] += more[: BYTES - len(said[descriptor])]
+            if not more:
+                left.discard(descriptor)
+            elif len(said[descriptor]) >= BYTES:
+                return said[descriptors[0]], said[descriptors[1]], False
+    out, err = (said[descriptor] for descriptor in descriptors)
+    return out, err, in_time
 
 
 def number(text: str) -> tuple[int, ...]:

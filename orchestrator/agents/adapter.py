@@ -1,6 +1,6 @@
 """What there is to know of an agent CLI: data, and a pure parser of its stream."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -32,13 +32,13 @@ class Run:
 class Parser(Protocol):
     """Turns the lines of one run into events. It keeps what later lines need, and touches nothing."""
 
-    def event(self, name: str, line: bytes) -> Iterable[Event] | None:
+    def event(self, name: str, line: bytes) -> list[Event] | None:
         """The events of one line, a JSON object whose `type` is `name`; None where that is not known.
 
         Raises `msgspec.MsgspecError` where it has not the shape that it has in the versions that are known.
         """
 
-    def end(self) -> Iterable[Event]:
+    def end(self) -> list[Event]:
         """What follows from the end of the stream, for agents whose last word that is."""
 
 
@@ -66,5 +66,7 @@ class Adapter:
     """Files and folders of the person's home that it signs in or is configured with."""
     resumes: bool = True
     """Whether it can go on with a session of its own."""
+    refuses_root: bool = False
+    """Whether it does not work for root but in a sandbox."""
     usage_file: Callable[[Run], Path] | None = field(default=None)
     """Where it writes what it has used, for one whose stream doesn't tell; read at the end as one more line."""

@@ -38,5 +38,6 @@ ADAPTER = Adapter(
         *("ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_CUSTOM_HEADERS"),
         *("CLAUDE_CODE_MAX_RETRIES", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "API_TIMEOUT_MS"),
     ),
+    refuses_root=True,
     credentials=("~/.claude/.credentials.json", "~/.claude/settings.json", "~/.claude/CLAUDE.md"),
 )

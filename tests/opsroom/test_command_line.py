@@ -1,6 +1,7 @@
 """Exit statuses and errors that hold for every subcommand, and those that set a repository up."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,19 @@ def fresh(elsewhere: Path, story: Story) -> Path:
     return elsewhere
 
 
+def init(story: Story, where: Path, *programs: str) -> Said:
+    """`opsroom init` of somebody on whose PATH there are git and `programs`."""
+    folder = story.folder / "bin"
+    folder.mkdir()
+    git = shutil.which("git")
+    assert git is not None
+    (folder / "git").symlink_to(git)
+    for name in programs:
+        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / name).chmod(0o755)
+    return story.opsroom("init", cwd=where, environment={"PATH": str(folder)})
+
+
 def test_init_writes_one_file_and_one_folder_that_ignores_itself(story: Story, fresh: Path) -> None:
     said = story.opsroom("init", cwd=fresh)
     assert said.status == 0
@@ -139,23 +153,37 @@ def test_init_writes_one_file_and_one_folder_that_ignores_itself(story: Story, f
 def test_what_init_writes_is_a_configuration_for_the_branch_that_is_checked_out(story: Story, fresh: Path) -> None:
     from orchestrator.config import load
 
-    story.opsroom("init", cwd=fresh)
+    assert init(story, fresh).out.endswith("name your agents there, then 'opsroom' opens the control room\n")
     config = load(fresh)
     assert (config.orchestrator.base, config.agents["example"].command) == ('tr"unk', ["./agent.sh"])
+
+
+def test_init_proposes_the_agents_that_are_on_path(story: Story, fresh: Path) -> None:
+    from orchestrator.config import load
+
+    said = init(story, fresh, "opencode", "codex", "aider")
+    assert said.out.endswith("its agent is codex; 'opsroom agents try codex' says whether it works\n")
+    assert [(name, agent.kind) for name, agent in load(fresh).agents.items()] == [("codex", "codex")]
+    text = (fresh / "opsroom.toml").read_text()
+    (fresh / "opsroom.toml").write_text(re.sub(r"^# (\[agents|kind|seconds)", r"\1", text, flags=re.MULTILINE))
+    assert [(name, agent.kind) for name, agent in load(fresh).agents.items()] == [
+        ("codex", "codex"),
+        ("opencode", "opencode"),
+    ]
 
 
 def test_what_init_gives_as_examples_is_understood(story: Story, fresh: Path) -> None:
     from orchestrator.config import Sandbox, load
 
-    story.opsroom("init", cwd=fresh)
+    init(story, fresh)
     assert load(fresh).sandbox == Sandbox()
     text = (fresh / "opsroom.toml").read_text()
     changed, number = re.subn(r"^(\w+) = \[\] .*such as (\[.*\])$", r"\1 = \2", text, flags=re.MULTILINE)
     assert number == 4
     (fresh / "opsroom.toml").write_text(changed)
     config = load(fresh)
-    assert (config.sandbox.credentials, config.sandbox.readable) == (["~/.codex/auth.json"], ["~/datasets"])
-    assert (config.sandbox.keep, config.checks.commands) == (["ANTHROPIC_API_KEY"], ["make test"])
+    assert (config.sandbox.credentials, config.sandbox.readable) == (["~/.npmrc"], ["~/datasets"])
+    assert (config.sandbox.keep, config.checks.commands) == (["NPM_TOKEN"], ["make test"])
 
 
 def test_init_twice_changes_nothing(story: Story, fresh: Path) -> None:
