@@ -121,7 +121,7 @@ class OpsroomApp(App[None], inherit_bindings=False):
         self._alerts = Alerts(state.repository.name)
         self.terminal_title = ""
         self._notice: tuple[str, datetime] | None = None
-        self._feed = Feed(state, self._announce)
+        self._feed = Feed(state, self._announce, clock)
         self.animation_level = "none"
         self._choose_theme(theme)
 

@@ -1,14 +1,14 @@
 """How a campaign stands: its status and why, budgets as bars, its metric as a plot. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from math import isfinite
 
 from state.campaign_file import CampaignFile
 from state.envelope import Campaign
 from state.times import age
-from state.usage import Budget, Usage
-from state.views import CampaignView, TaskView
+from state.usage import Budget, Usage, cost_text, dollars_text
+from state.views import CampaignView
 from tui.attention import HALTED
 from tui.campaign_queue import Queue
 from tui.campaign_text import LABEL, field
@@ -17,7 +17,7 @@ from tui.plot import numbers, plot
 from tui.summary import NEARLY, uptime
 from tui.text import Cell, Line, cut, line, width
 
-__all__ = ["head", "progress", "since", "used", "why_line"]
+__all__ = ["head", "progress", "since", "why_line"]
 
 BAR = 20
 
@@ -83,19 +83,6 @@ def _fitted(cells: Iterable[Cell], columns: int) -> Line:
 # progress
 
 
-def used(tasks: Iterable[TaskView]) -> Usage:
-    """What the ended attempts of `tasks` used together."""
-    attempts, seconds, tokens, dollars = 0, 0.0, 0, 0.0
-    for view in tasks:
-        if view.status:
-            usage = view.status.usage
-            attempts += usage.attempts
-            seconds += usage.seconds
-            tokens += usage.tokens
-            dollars += usage.dollars
-    return Usage(attempts=attempts, seconds=seconds, tokens=tokens, dollars=dollars)
-
-
 def progress(queue: Queue, spent: Usage, columns: int, rows: int, *, reason: bool = False) -> list[Line]:
     """Budgets as bars and the metric as a plot; the plot takes what is left of `rows`, and at least six lines.
 
@@ -115,32 +102,25 @@ def _budgets(view: CampaignView, envelope: Campaign | None, spent: Usage, column
     budget = envelope.budgets if envelope else Budget()
     count = view.file.counter("NO_PROGRESS_COUNT") if view.file else 0
     limit = envelope.no_progress if envelope else 0
-    figures: tuple[tuple[str, float, float, Callable[[float], str]], ...] = (
-        ("time", spent.seconds, budget.seconds, uptime),
-        ("attempts", spent.attempts, budget.attempts, _whole),
-        ("tokens", spent.tokens, budget.tokens, _whole),
-        ("dollars", spent.dollars, budget.dollars, _dollars),
-        ("no progress", count, limit, _whole),
+    none = dollars_text(0)
+    figures: tuple[tuple[str, float, float, str, str], ...] = (
+        ("time", spent.seconds, budget.seconds, uptime(spent.seconds), uptime(budget.seconds)),
+        ("attempts", spent.attempts, budget.attempts, f"{spent.attempts:,}", f"{budget.attempts:,}"),
+        ("tokens", spent.tokens, budget.tokens, f"{spent.tokens:,}", f"{budget.tokens:,}"),
+        ("dollars", spent.dollars, budget.dollars, cost_text(spent) or none, dollars_text(budget.dollars)),
+        ("no progress", count, limit, f"{count:,}", f"{limit:,}"),
     )
     room = max(8, min(32, columns - LABEL - 26))
     lines: list[Line] = []
-    for label, value, most, shown in figures:
+    for label, value, most, said, limit_said in figures:
         if not most:
-            lines.append(field(label, (shown(value), ""), ("  no limit", "muted")))
+            lines.append(field(label, (said, ""), ("  no limit", "muted")))
             continue
         share = value / most
         tone = "trouble" if share >= 1 else "attention" if share >= NEARLY else ""
         drawn = bar(min(int(share * 1_000), 1_000), 1_000, room)
-        lines.append(field(label, (drawn, tone or "muted"), (f"  {shown(value)} of {shown(most)}", tone)))
+        lines.append(field(label, (drawn, tone or "muted"), (f"  {said} of {limit_said}", tone)))
     return lines
-
-
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _dollars(value: float) -> str:
-    return f"${value:,.2f}"
 
 
 def _metric(file: CampaignFile, envelope: Campaign | None, columns: int, rows: int) -> list[Line]:

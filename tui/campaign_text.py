@@ -9,7 +9,7 @@ from state.times import age
 from state.views import CampaignView
 from tui.attention import HALTED
 from tui.campaign_queue import outcome_cell, when
-from tui.describe import usage_text
+from tui.costs import usage_text
 from tui.plot import number
 from tui.summary import uptime
 from tui.text import Cell, Line, block, line, pad

@@ -2,24 +2,26 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import reduce
 from itertools import islice
 
 from state.campaign_file import CampaignFile
 from state.errors import Fault
 from state.machine import stale
 from state.model import Exit, Status, Task
+from state.spending import of_task, of_tasks
 from state.times import age
-from state.usage import Budget, Usage
+from state.usage import Budget
 from state.views import CampaignView, Fleet, TaskView
+from tui.agent_text import agent_lines, held_lines
 from tui.attention import HALTED
 from tui.cells import bar, state_tone
+from tui.costs import budget_text, usage_text
 from tui.machine import takes_text
 from tui.quiet import silence
 from tui.summary import uptime
 from tui.text import Cell, Line, block, line, pad
 
-__all__ = ["describe_campaign", "describe_nothing", "describe_task", "usage_text"]
+__all__ = ["describe_campaign", "describe_nothing", "describe_task"]
 
 LABEL = 11
 """Columns of a label."""
@@ -84,9 +86,11 @@ def describe_task(view: TaskView, fleet: Fleet, now: datetime, quiet: bool) -> l
         about = f"{line(task.agent, 60)}, {line(task.role, 60)}"
         lines.append(_field("agent", (about, ""), (f", made {_ago(task.created, now)}", "muted")))
     if status:
+        lines += held_lines(view, fleet, now)
         lines += _work(view, status, now)
+        lines += agent_lines(view, now)
         lines += _running(view, fleet, now)
-        if used := usage_text(status.usage):
+        if used := usage_text(of_task(view, now)):
             lines.append(_field("usage", (used, "")))
     if view.heard:
         lines.append(_field("last word", (_ago(view.heard, now), "")))
@@ -157,31 +161,6 @@ def _result(view: TaskView, now: datetime) -> list[Line]:
     return lines
 
 
-def budget_text(usage: Usage, budget: Budget) -> str:
-    """`3 of 10 attempts · 12m of 1h · $1.20 of $5.00`: each limit that is set, and how much of it is used."""
-    parts = []
-    if budget.attempts:
-        parts.append(f"{usage.attempts:,} of {budget.attempts:,} attempts")
-    if budget.seconds:
-        parts.append(f"{age(usage.seconds)} of {age(budget.seconds)}")
-    if budget.tokens:
-        parts.append(f"{usage.tokens:,} of {budget.tokens:,} tokens")
-    if budget.dollars:
-        parts.append(f"${usage.dollars:,.2f} of ${budget.dollars:,.2f}")
-    return " · ".join(parts)
-
-
-def usage_text(usage: Usage) -> str:
-    """`41,210 tokens · $0.31 · 12m in 2 attempts`: what the ended attempts used."""
-    parts = [f"{usage.tokens:,} tokens"] if usage.tokens else []
-    if usage.dollars:
-        parts.append(f"${usage.dollars:,.2f}")
-    if usage.attempts and usage.seconds:
-        many = "1 attempt" if usage.attempts == 1 else f"{usage.attempts:,} attempts"
-        parts.append(f"{age(usage.seconds)} in {many}")
-    return " · ".join(parts)
-
-
 def describe_campaign(view: CampaignView, fleet: Fleet, now: datetime) -> list[Line]:
     """All that is known of a campaign."""
     lines = _faults(view.faults)
@@ -207,7 +186,7 @@ def describe_campaign(view: CampaignView, fleet: Fleet, now: datetime) -> list[L
     elif not view.faults:
         tasks = sum(task.campaign == view.name for task in fleet.tasks.values())
         lines.append(_field("status", (f"no campaign of this name, but {tasks} tasks say they are of it", "muted")))
-    lines += _envelope(view, fleet)
+    lines += _envelope(view, fleet, now)
     lines += _history(view)
     lines += _runs(view, now)
     return lines
@@ -224,15 +203,14 @@ def _metric(view: CampaignView, file: CampaignFile) -> list[Line]:
     return [_field("metric", (said, ""), (name, "muted"))]
 
 
-def _envelope(view: CampaignView, fleet: Fleet) -> list[Line]:
+def _envelope(view: CampaignView, fleet: Fleet, now: datetime) -> list[Line]:
     envelope = view.envelope
     if not envelope:
         return []
     base = f" · from {line(envelope.base, 100)}" if envelope.base else ""
     lines = [_field("policy", (f"agent {line(envelope.agent, 60)} · {envelope.at_once} at once{base}", ""))]
     if envelope.budgets != Budget():
-        mine = (task.status.usage for task in fleet.tasks.values() if task.campaign == view.name and task.status)
-        used = reduce(Usage.plus, mine, Usage())
+        used = of_tasks((task for task in fleet.tasks.values() if task.campaign == view.name), now)
         lines.append(_field("budget", (budget_text(used, envelope.budgets), "")))
     for check in envelope.checks[:10]:
         lines.append(_field("check", (line(check.name, 60), ""), (f"   {line(' '.join(check.command))}", "muted")))

@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from state.fleet import FleetReader
 from state.layout import StateDir
+from state.times import utc_now
+from state.today import Today
 from state.views import Change, Fleet
 from state.watch import Watcher
 from tui.summary import Summary, summarise
@@ -36,13 +39,15 @@ class Feed:
     """Follows a state directory in a thread of its own; `announce` is called there when there is something to take.
 
     Until it is taken, nothing is announced again: what comes meanwhile is merged into it, so a slow terminal
-    sees fewer snapshots, never a longer and longer queue of them.
+    sees fewer snapshots, never a longer and longer queue of them. `clock` tells which day it is.
     """
 
-    def __init__(self, state: StateDir, announce: Callable[[], None]) -> None:
+    def __init__(self, state: StateDir, announce: Callable[[], None], clock: Callable[[], datetime] = utc_now) -> None:
         self._watcher = Watcher(state, pulse_seconds=PULSE)
         self._reader = FleetReader(state)
         self._announce = announce
+        self._clock = clock
+        self._today = Today(state)
         self._lock = threading.Lock()
         self._offered: Snapshot | None = None
         self._thread = threading.Thread(target=self._run, name="opsroom-feed", daemon=True)
@@ -72,10 +77,13 @@ class Feed:
                 for paths, more in _portions(batch.paths):
                     before = self._reader.fleet
                     change = self._reader.apply(paths)
-                    fleet = self._reader.fleet
-                    if change.tasks or change.campaigns or (before.faults, before.holds) != (fleet.faults, fleet.holds):
-                        summary = summarise(fleet)
-                    if not (paths or change.other or reading) and batch.polling == polling:
+                    fleet, now = self._reader.fleet, self._clock()
+                    turned = self._today.turned(now)
+                    held = (before.faults, before.holds) != (fleet.faults, fleet.holds)
+                    if change.tasks or change.campaigns or held or turned:
+                        today = self._today.take(fleet.tasks, change.tasks, now)
+                        summary = replace(summarise(fleet), today=today)
+                    if not (paths or change.other or reading or turned) and batch.polling == polling:
                         continue  # a pulse, and nothing has changed
                     reading, polling = reading and more, batch.polling
                     self._offer(Snapshot(fleet, summary, change, batch.polling, reading))

@@ -11,7 +11,7 @@ HELP = key("app.help")
 """Always there, at the right end."""
 _PLACES = {
     "list": ("fleet.answer", "fleet.next", "list.open"),
-    "log": ("log.follow", "fleet.back"),
+    "log": ("log.follow", "log.turn", "fleet.back"),
     "captures": ("captures.older", "captures.newer", "fleet.back"),
     "pane": ("fleet.back",),
     "queue": ("campaign.pause", "items.open", "campaign.defer"),

@@ -127,6 +127,7 @@ KEYS = (
     Key("pane.first", "home,g", "scroll_home", "top"),
     Key("pane.last", "end,G", "scroll_end", "bottom"),
     Key("log.follow", "f", "follow", "follow", "Keep to the newest line, or stay where you read"),
+    Key("log.turn", "o", "turn", "events/raw", "The agent's events, or its raw output as it came"),
     Key("captures.older", "left_square_bracket", "older", "older", "The picture before this one"),
     Key("captures.newer", "right_square_bracket", "newer", "newer", "The picture after this one"),
     Key("campaign.pause", "p", "pause", "start/pause", "Start the campaign, or pause it", acts=True, listed=True),

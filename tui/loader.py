@@ -11,7 +11,7 @@ from state.errors import BadName
 from state.layout import StateDir
 from state.views import TaskView
 from tui import loads, pictures
-from tui.loads import LogTail
+from tui.loads import EventTail, LogTail
 from tui.rows import Row
 from tui.text import line
 
@@ -45,7 +45,9 @@ class Loader:
         self._state = state
         self._token = 0
         self._tail: LogTail | None = None
-        self._tail_of: tuple[str, int] = ("", 0)
+        self._tail_of: tuple[str, int, bool] = ("", 0, False)
+        self.raw = False
+        """Whether the log is what the worker printed, also where its events are known."""
         self._tailing = False
         self._again = False
 
@@ -56,7 +58,7 @@ class Loader:
     def forget(self) -> None:
         """Nothing that is being read is wanted any more."""
         self._token += 1
-        self._tail, self._tail_of = None, ("", 0)
+        self._tail, self._tail_of = None, ("", 0, False)
         self._tailing = self._again = False
 
     def touched(self, pane: str, row: Row, paths: frozenset[str]) -> bool:
@@ -113,10 +115,12 @@ class Loader:
             self.forget()
             self._say("Log", "no attempt has been started yet")
             return
-        if self._tail is None or self._tail_of != (view.id, attempt):
+        events = view.report is not None and not self.raw
+        if self._tail is None or self._tail_of != (view.id, attempt, events):
             self.forget()
             self._token += 1
-            self._tail, self._tail_of = LogTail(self._state, view.id, attempt), (view.id, attempt)
+            kind = EventTail if events else LogTail
+            self._tail, self._tail_of = kind(self._state, view.id, attempt), (view.id, attempt, events)
         self._read_log()
 
     def _read_log(self) -> None:

@@ -9,9 +9,10 @@ from state.event_log import Place
 from state.layout import StateDir
 from state.model import Outcome
 from state.views import TaskView
+from tui.event_text import EventText
 from tui.text import Line, block, line
 
-__all__ = ["LogTail", "Tailed", "campaign_text", "outcomes", "task_text"]
+__all__ = ["EventTail", "LogTail", "Tailed", "campaign_text", "outcomes", "task_text"]
 
 LIMIT = 1024 * 1024
 """Bytes of a text that a pane reads at most."""
@@ -86,11 +87,19 @@ class LogTail:
             for batch in self._batches(stream):
                 if batch.reset:
                     reset = True
-                lines += [_log_line(one, stream) for one in batch.lines]
+                for one in batch.lines:
+                    lines += self._told(one, stream)
         if reset or self._behind:
-            self._places.clear()
+            self._begin_anew()
             return Tailed(self.read().lines, True)
         return Tailed(lines[-4 * FIRST :], first)
+
+    def _told(self, data: bytes, stream: str) -> list[Line]:
+        """What one line of a stream tells."""
+        return [_log_line(data, stream)]
+
+    def _begin_anew(self) -> None:
+        self._places.clear()
 
     def _batches(self, stream: str) -> Iterator[event_log.Batch]:
         path = self._streams[stream]
@@ -110,6 +119,22 @@ class LogTail:
         except BadFile as error:
             self._places.pop(stream, None)
             yield event_log.Batch([str(error.fault).encode()], Place())
+
+
+class EventTail(LogTail):
+    """Reads on in the events that one attempt's stream was found to tell, and in its standard error."""
+
+    def __init__(self, state: StateDir, task_id: str, attempt: int) -> None:
+        super().__init__(state, task_id, attempt)
+        self._streams[""] = state.task(task_id).attempt(attempt).events
+        self._text = EventText()
+
+    def _told(self, data: bytes, stream: str) -> list[Line]:
+        return super()._told(data, stream) if stream else self._text.lines(data)
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self._text = EventText()
 
 
 def _log_line(data: bytes, stream: str) -> Line:

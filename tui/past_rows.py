@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from state.times import age
+from state.usage import cost_text
 from tui.campaign_queue import OUTCOMES, outcome_cell
 from tui.cells import glyph, state_word
 from tui.past import Past, PastCampaign, PastItem, PastRun, matches
@@ -147,15 +148,15 @@ def _figures(row: Row) -> tuple[str, str, str]:
     """Results, metric and cost of a campaign or a run."""
     campaign, run = row.campaign, row.run
     if run is not None:
-        dollars = run.run.spent.dollars
+        spent = run.run.spent
         metric = metric_text(run.run.metric_before, run.run.metric_after)
         results = results_text(run.run.results)
     else:
-        dollars = campaign.spent.dollars
+        spent = campaign.spent
         metric = metric_text(*campaign.metric)
         commits = f"{campaign.commits:,} commit{'s' * (campaign.commits != 1)}"
         results = results_text(campaign.results) if campaign.view else commits
-    return results, metric, f"${dollars:,.2f}" if dollars else ""
+    return results, metric, cost_text(spent)
 
 
 def _item(row: Row, item: PastItem, columns: int, now: datetime) -> Line:

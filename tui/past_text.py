@@ -6,10 +6,10 @@ from itertools import islice
 
 from state.campaign_file import HistoryLine
 from state.times import age
-from state.usage import Usage
+from state.usage import Usage, cost_text, dollars_text
 from tui.campaign_queue import OUTCOMES, outcome_cell
 from tui.campaign_text import field
-from tui.describe import usage_text
+from tui.costs import usage_text
 from tui.past import PastCampaign, PastItem, PastRun, when
 from tui.past_git import Change
 from tui.past_rows import Row, metric_text, standing, status_text
@@ -161,14 +161,14 @@ def _item(item: PastItem, now: datetime, followed: bool) -> list[Line]:
 
 def _about(item: PastItem) -> str:
     seconds, dollars = number(item.field("seconds")), number(item.field("dollars"))
-    tokens = item.field("tokens")
+    tokens, unpriced = item.field("tokens"), number(item.field("unpriced"))
     if item.task and item.task.status and seconds is None:
         return usage_text(item.task.status.usage)
     parts = [] if seconds is None else [uptime(max(0.0, seconds)) if seconds >= 60 else f"{seconds:.0f}s"]
     if tokens:
         parts.append(f"{int(tokens):,} tokens" if tokens.isdecimal() and len(tokens) < 16 else line(tokens, 20))
-    if dollars:
-        parts.append(f"${dollars:,.2f}")
+    if cost := cost_text(Usage(dollars=max(0.0, dollars or 0.0), unpriced=1 if unpriced else 0)):
+        parts.append(cost)
     return " · ".join(parts)
 
 
@@ -245,14 +245,17 @@ def _costs(left: Usage, right: Usage, first: PastRun, second: PastRun) -> Iterab
     yield "attempts", (f"{left.attempts:,}", f"{right.attempts:,}")
     yield "time", (uptime(left.seconds), uptime(right.seconds))
     yield "tokens", (f"{left.tokens:,}", f"{right.tokens:,}")
-    yield "cost", (f"${left.dollars:,.2f}", f"${right.dollars:,.2f}")
+    yield "cost", (cost_text(left) or dollars_text(0), cost_text(right) or dollars_text(0))
     yield "a success", (_each(left, first), _each(right, second))
 
 
 def _each(spent: Usage, one: PastRun) -> str:
     """What a success cost."""
     many = one.run.results.get("success", 0)
-    return f"${spent.dollars / many:,.2f} · {uptime(spent.seconds / many)}" if many else "-"
+    if not many:
+        return "-"
+    each = Usage(dollars=spent.dollars / many, unpriced=spent.unpriced)
+    return f"{cost_text(each) or dollars_text(0)} · {uptime(spent.seconds / many)}"
 
 
 def _differing(first: PastRun, second: PastRun, columns: int) -> list[Line]:

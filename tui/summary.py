@@ -1,14 +1,16 @@
 """The figures of the top line, and the line itself: does anything need me, is it moving, what has it cost."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from state import lease as leases
 from state.machine import Machine, stale
 from state.model import CHECKING, LIVE, Lease
+from state.spending import told
 from state.times import age
-from state.views import Fleet, TaskView
+from state.usage import Usage, cost_text
+from state.views import Fleet
 from tui import attention
 from tui.machine import left_cells, short_cells, unsafe_text
 from tui.text import Cell, Line, cut, line, pad, width
@@ -18,6 +20,7 @@ __all__ = ["Summary", "orchestrator", "summarise", "top_line", "uptime"]
 HOUR = timedelta(hours=1)
 NEARLY = 0.9
 """The part of a budget from which on a person should look."""
+NOTHING = Usage()
 ROOMY = 120
 """Columns from which all that is left of the machine is said even where some of it is short."""
 
@@ -31,8 +34,10 @@ class Summary:
     failed: int = 0
     done: int = 0
     total: int = 0
-    dollars: float | None = None
-    """What the workers say they cost, where any says."""
+    spent: Usage = field(default_factory=Usage)
+    """Tokens and dollars of all attempts, as far as they have told."""
+    today: Usage = field(default_factory=Usage)
+    """Of these, those of today, as `state.today` counts."""
     merged: tuple[datetime, ...] = ()
     """When each merged task was merged."""
     base: str = ""
@@ -42,7 +47,7 @@ class Summary:
 def summarise(fleet: Fleet) -> Summary:
     """The figures of `fleet`. A campaign counts by its queue, everything else by its tasks."""
     running = failed = done = total = 0
-    dollars: float | None = None
+    tokens, dollars, unpriced = 0, 0.0, 0
     merged: list[datetime] = []
     bases: Counter[str] = Counter()
     queued = {name: view.file for name, view in fleet.campaigns.items() if view.file}
@@ -56,8 +61,11 @@ def summarise(fleet: Fleet) -> Summary:
             merged.append(view.status.since)
         if view.task and view.task.base:
             bases[view.task.base] += 1
-        if (cost := _dollars(view)) is not None:
-            dollars = (dollars or 0.0) + cost
+        if view.status is not None:
+            now = told(view) if view.status.attempt > view.status.counted else NOTHING
+            tokens += view.status.usage.tokens + now.tokens
+            dollars += view.status.usage.dollars + now.dollars
+            unpriced += view.status.usage.unpriced + now.unpriced
     for name, file in queued.items():
         total += len(file.queue)
         done += fleet.campaigns[name].done
@@ -67,19 +75,10 @@ def summarise(fleet: Fleet) -> Summary:
         failed=failed,
         done=done,
         total=total,
-        dollars=dollars,
+        spent=Usage(tokens=tokens, dollars=round(dollars, 6), unpriced=unpriced),
         merged=tuple(merged),
         base=bases.most_common(1)[0][0] if bases else "",
     )
-
-
-def _dollars(view: TaskView) -> float | None:
-    """What the task has cost, its running attempt included; None where nobody tells."""
-    status = view.status
-    if status is None:
-        return None
-    now = view.spent.dollars if view.spent and view.spent.attempt > status.counted else 0.0
-    return status.usage.dollars + now or None
 
 
 def uptime(seconds: float) -> str:
@@ -141,11 +140,13 @@ def top_line(
         parts.append(_Part(((f"{figures.failed} failed", ""),), 5))
     if figures.total:
         parts.append(_Part(((f"{figures.done}/{figures.total} done", ""),), 8))
-    if figures.dollars is not None:
+    if cost := cost_text(figures.spent):
         limit = lease.budget.dollars if lease else 0.0
         of = f" of ${limit:,.2f}".removesuffix(".00") if limit else ""
-        tone = "attention" if limit and figures.dollars >= NEARLY * limit else ""
-        parts.append(_Part(((f"${figures.dollars:,.2f}{of}", tone),), 7))
+        tone = "attention" if limit and figures.spent.dollars >= NEARLY * limit else ""
+        parts.append(_Part(((f"{cost}{of}", tone),), 7))
+        if (today := cost_text(figures.today)) and today != cost:
+            parts.append(_Part(((f"{today} today", "muted"),), 2))
     if hour := sum(now - HOUR <= at <= now for at in figures.merged):
         parts.append(_Part(((f"{hour}/h", "muted"),), 3))
     if leases.alive(lease, now) and unsafe_text(lease):

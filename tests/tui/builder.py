@@ -6,11 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from state import commands, event_log, files, messages
+from state.agent_events import Event, Place, encode_line
 from state.envelope import Campaign, Check, Metric, Run
 from state.layout import StateDir
 from state.machine import Hold, Holds, Machine, Worker
 from state.messages import Message
-from state.model import Attempt, Capture, Exit, Lease, Outcome, Record, Result, Status, Task, encode
+from state.model import (
+    LIVE,
+    AgentReport,
+    Attempt,
+    Capture,
+    Exit,
+    Lease,
+    Outcome,
+    Record,
+    Result,
+    Spent,
+    Status,
+    Task,
+    encode,
+)
 from state.times import stamp
 from state.usage import Usage
 
@@ -52,6 +67,8 @@ class FleetBuilder:
 
     def status(self, name: str, state: str, *, since: datetime = NOW, **fields: Any) -> None:
         fields.setdefault("by", "orchestrator")
+        attempt = fields.get("attempt", 0)
+        fields.setdefault("counted", max(0, attempt - 1) if state in LIVE else attempt)
         self.write(self.state.task(name).status, Status(state=state, since=since, **fields))
 
     def say(self, name: str, kind: str, body: str, at: datetime = NOW, **fields: Any) -> Message:
@@ -109,6 +126,14 @@ class FleetBuilder:
         folder = self.state.task(name).attempt(number)
         for line in lines:
             files.append(self.state.root, getattr(folder, stream), line.encode() + b"\n")
+
+    def agent(self, name: str, number: int = 1, *events: Event, **fields: Any) -> None:
+        """What the stream of an attempt has told, as `agent.toml` and as lines of `events.jsonl`."""
+        folder = self.state.task(name).attempt(number)
+        usual: dict[str, Any] = {"kind": "codex", "at": NOW, "events": len(events)}
+        self.write(folder.report, AgentReport(**(usual | fields)))
+        for seq, event in enumerate(events, 1):
+            files.append(self.state.root, folder.events, encode_line(event, Place(seq, 100 * seq)))
 
     def result(self, name: str, outcome: str, **fields: Any) -> None:
         self.write(self.state.task(name).result, Result(outcome=outcome, at=NOW, **fields))
@@ -228,8 +253,8 @@ def typing_imports(root: Path) -> FleetBuilder:
         ago(minutes=2, seconds=12),
         attempt=1,
         branch="opsroom/typing-imports-004",
-        usage=Usage(tokens=12_804, dollars=0.09),
     )
+    fleet.write(fleet.state.task(working).spent, Spent(attempt=1, at=ago(seconds=20), tokens=12_804, dollars=0.09))
     fleet.attempt(working, started=ago(minutes=2, seconds=12), sandbox="bubblewrap")
     fleet.log(
         working,

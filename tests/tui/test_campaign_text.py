@@ -9,12 +9,13 @@ from state.campaign_file import CampaignFile
 from state.envelope import Campaign, Metric, Proposal, Run
 from state.fleet import FleetReader
 from state.model import Status, Task
+from state.spending import of_tasks
 from state.usage import Budget, Usage
 from state.views import CampaignView, TaskView
 from tests.tui.builder import NOW, FleetBuilder, ago
 from tests.tui.campaigns import NAME, strict_typing
 from tui.campaign_acts import between_runs, moved
-from tui.campaign_progress import head, progress, since, used, why_line
+from tui.campaign_progress import head, progress, since, why_line
 from tui.campaign_queue import Queue, item_lines, when
 from tui.campaign_text import history, policy, promoted, proposal_cells, proposals, runs
 from tui.text import Line, plain, width
@@ -168,7 +169,7 @@ def test_what_has_no_limit_says_so() -> None:
 
 def test_what_tasks_used_is_summed(tmp_path: Path) -> None:
     _, tasks = read(strict_typing(tmp_path))
-    assert used(tasks.values()) == Usage(attempts=15, seconds=2831.0, tokens=1_273_020, dollars=pytest.approx(6.39))  # type: ignore[arg-type]
+    assert of_tasks(tasks.values(), NOW) == Usage(attempts=16, seconds=2831.0, tokens=1_273_020, dollars=6.39)
 
 
 def test_a_goal_that_is_no_number_draws_no_goal() -> None:

@@ -7,7 +7,8 @@ from state.model import Status, Task
 from state.usage import Budget, Usage
 from state.views import CampaignView, Fleet, TaskView
 from tests.tui.builder import NOW
-from tui.describe import budget_text, describe_campaign, usage_text
+from tui.costs import budget_text, usage_text
+from tui.describe import describe_campaign
 from tui.text import plain
 
 

@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from state.machine import Hold
+from tests.tui.agents import real_agents
 from tests.tui.builder import NOW, ago, typing_imports
 from tests.tui.campaigns import NAME, strict_typing
 from tests.tui.repositories import with_a_past
@@ -55,6 +56,51 @@ def test_a_machine_that_is_short_and_agents_that_are_held(
         for _ in range(3):
             await person.press("n")
         await person.sees("raise it under [budgets]")
+
+    assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("keys", "sees"),
+    [
+        (("1",), "tokens     38,000 in"),
+        (("4",), "Line 211 is fixed; the checks run again."),
+        (("4", "tab", "o"), '{"type":"turn.started"}'),
+    ],
+    ids=["status", "events", "raw"],
+)
+def test_an_agent_whose_stream_is_read(
+    snap_compare: Callable[..., bool], tmp_path: Path, keys: tuple[str, ...], sees: str, size: tuple[int, int]
+) -> None:
+    fleet = real_agents(tmp_path)
+    clock = Clock()
+    app = OpsroomApp(fleet.state, theme="opsroom-dark", clock=clock)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        person = Person(fleet, app, pilot, clock)
+        await person.until(lambda: not app.fleet.snapshot.reading)
+        await person.select("task:0001")
+        await person.press(*keys)
+        await person.sees(sees)
+
+    assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_an_agent_that_nobody_signed_in(
+    snap_compare: Callable[..., bool], tmp_path: Path, size: tuple[int, int]
+) -> None:
+    fleet = real_agents(tmp_path)
+    clock = Clock()
+    app = OpsroomApp(fleet.state, theme="opsroom-dark", clock=clock)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        person = Person(fleet, app, pilot, clock)
+        await person.until(lambda: not app.fleet.snapshot.reading)
+        await person.select("task:0002")
+        await person.press("1")
+        await person.sees("failed: authentication")
 
     assert snap_compare(app, terminal_size=size, run_before=settle)
 

@@ -85,7 +85,7 @@ async def test_budgets_are_bars_with_both_figures(strict: FleetBuilder) -> None:
     async with looking(strict) as person:
         await person.sees(
             "47m of 2h00m",
-            "15 of 40",
+            "16 of 40",
             "1,273,020 of 2,000,000",
             "$6.39 of $20.00",
             "2 of 5",

@@ -23,14 +23,14 @@ def test_what_is_counted() -> None:
     views = [view("a", "running", dollars=1.5), view("b", "verifying"), view("c", "merged", dollars=2)]
     found = summarise(Fleet(tasks={one.id: one for one in [*views, view("d", "failed")]}))
     assert (found.running, found.failed, found.done, found.total) == (2, 1, 1, 4)
-    assert found.dollars == 3.5
+    assert found.spent == Usage(dollars=3.5)
     assert found.base == "main"
     assert len(found.entries) == 1
 
 
 def test_no_cost_is_shown_where_none_is_told() -> None:
     found = summarise(Fleet(tasks={"a": view("a", "running", tokens=5)}))
-    assert found.dollars is None
+    assert found.spent == Usage(tokens=5)
     assert "$" not in plain(top_line(200, NOW, "click", None, found))
 
 
@@ -54,7 +54,7 @@ FULL = Summary(
     failed=1,
     done=53,
     total=63,
-    dollars=4.12,
+    spent=Usage(tokens=410_200, dollars=4.12),
     merged=(ago(minutes=5), ago(minutes=50), ago(minutes=70)),
     base="main",
 )
@@ -105,6 +105,7 @@ def test_a_running_attempt_costs_what_it_told_and_an_ended_one_is_counted_once()
     told = Spent(attempt=2, at=NOW, dollars=0.5)
     runs = replace(view("a", "running", dollars=1.0), spent=told)
     assert runs.status is not None
+    runs.status.attempt = 2
     for counted, dollars in ((1, 1.5), (2, 1.0)):
         runs.status.counted = counted
-        assert summarise(Fleet(tasks={"a": runs})).dollars == dollars
+        assert summarise(Fleet(tasks={"a": runs})).spent == Usage(dollars=dollars)

@@ -8,10 +8,11 @@ from textual.message import Message
 
 from state.campaign_file import Item
 from state.envelope import Proposal
+from state.spending import of_newest, sum_of
 from state.usage import Usage
 from state.views import CampaignView, TaskView
 from tui import campaign_text
-from tui.campaign_progress import head, progress, used, why_line
+from tui.campaign_progress import head, progress, why_line
 from tui.campaign_queue import Queue, item_lines
 from tui.feed import Snapshot
 from tui.hints import key_line
@@ -98,7 +99,8 @@ class CampaignScreen(CampaignActing):
         """Whether it has its parts, and can be shown something."""
         self.queue = Queue(CampaignView(name), {})
         self._shown = shown
-        self._used = Usage()
+        self._ended = Usage()
+        self._uncounted: list[TaskView] = []
         self._placed = False
         self._open = False
         self._order = []
@@ -172,7 +174,9 @@ class CampaignScreen(CampaignActing):
             if task.task and task.campaign == self.name_of:
                 tasks.setdefault(task.task.index, task)
         self.queue = self.queue.renewed(fleet.campaigns.get(self.name_of) or CampaignView(self.name_of), tasks)
-        self._used = used(tasks.values())
+        mine = [task for task in fleet.tasks.values() if task.campaign == self.name_of and task.status]
+        self._ended = sum_of(task.status.usage for task in mine if task.status)
+        self._uncounted = [task for task in mine if task.status and task.status.attempt > task.status.counted]
         place = self.queue.places.get(item.index) if item and self._placed else None
         if not self._placed and len(self.queue):
             self._placed = True
@@ -196,8 +200,10 @@ class CampaignScreen(CampaignActing):
         self._why.show(why)
         self.list.refresh_changed()
         self._show_item()
-        if self.panes.display and self.panes.name_of_current == "Runs":
-            self._show_panes()
+        if self._uncounted:
+            self._show_progress()
+        if self.panes.display and self.panes.name_of_current in ("Runs", *(["Progress"] if self._uncounted else [])):
+            self._show_pane()
         self.show_activity()
 
     @property
@@ -268,10 +274,15 @@ class CampaignScreen(CampaignActing):
 
     def _show_panes(self) -> None:
         """Fills what is in sight."""
+        self._show_progress()
+        if self.panes.display:
+            self._show_pane()
+
+    def _show_progress(self) -> None:
         if self._progress.display:
             self._progress.show(self._progress_lines(self._progress, int(self._body.size.height * 0.55)))
-        if not self.panes.display:
-            return
+
+    def _show_pane(self) -> None:
         name, lines = self.panes.name_of_current, list[Line]()
         if name == "Proposals":
             self._show_proposal()
@@ -288,7 +299,9 @@ class CampaignScreen(CampaignActing):
 
     def _progress_lines(self, view: TextView, rows: int) -> list[Line]:
         cut_off = "…" in plain(why_line(self.queue.view, self.size.width))[-1:]
-        return progress(self.queue, self._used, max(20, view.size.width - 2), rows, reason=cut_off)
+        now = self.room.clock()
+        spent = sum_of((self._ended, *(used for task in self._uncounted if (used := of_newest(task, now)))))
+        return progress(self.queue, spent, max(20, view.size.width - 2), rows, reason=cut_off)
 
     def _show_proposals(self) -> None:
         found, view = campaign_text.proposals(self.queue.view), self.queue.view

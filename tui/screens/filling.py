@@ -85,9 +85,24 @@ class Filling:
     def switched(self) -> None:
         """Another pane is in sight."""
         self._forget()
-        if self._panes.name_of_current == "Log":
+        self._title()
+        if self._log_in_sight:
             self._panes.log_pane.show([], top=True)
         self.load()
+
+    @property
+    def _log_in_sight(self) -> bool:
+        return self._panes.name_of_current == "Log"
+
+    @property
+    def has_events(self) -> bool:
+        """Whether the log can be shown as the events of the worker's stream."""
+        return bool(self._row and self._row.task and self._row.task.report)
+
+    def turn_log(self) -> None:
+        """Shows raw output in the place of events, or events again."""
+        self._loader.raw = not self._loader.raw
+        self.switched()
 
     def _forget(self) -> None:
         self._loader.forget()
@@ -105,15 +120,17 @@ class Filling:
             name, title = line(row.task.id, 60), line(row.task.title)
             self._panes.set_title(name, "" if title == name else title)
             said = len(row.task.outbox) + len(row.task.inbox) + len(row.task.filed)
-            self._panes.note(("", "", str(said or ""), "", str(len(row.task.captures) or ""), ""))
+            log = ("raw" if self._loader.raw else "events") if self.has_events and self._log_in_sight else ""
+            self._panes.note(("", "", str(said or ""), log, str(len(row.task.captures) or ""), ""))
 
     def subtitle(self) -> None:
-        """Draws the frame's foot: of the log, which attempt and whether it is followed."""
+        """Draws the frame's foot: of the log, which attempt, what of it is shown, and whether it is followed."""
         task = self._row.task if self._row else None
         said = ""
-        if self._panes.name_of_current == "Log" and task is not None and task.attempts:
+        if self._log_in_sight and task is not None and task.attempts:
             following = "following" if self._panes.log_pane.following else "f follows"
-            said = f"attempt {task.attempts[-1]} · {following}"
+            shown = ("raw output · o events · " if self._loader.raw else "events · o raw · ") if self.has_events else ""
+            said = f"attempt {task.attempts[-1]} · {shown}{following}"
         self._panes.set_foot(said)
 
     def tick(self) -> None:

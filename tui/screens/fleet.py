@@ -218,6 +218,13 @@ class FleetScreen(ActingScreen):
         """Following is shown in the frame."""
         self.filling.subtitle()
 
+    def on_log_pane_turned(self) -> None:
+        """The log is shown in its other form, where it has one."""
+        if self.filling.has_events:
+            self.filling.turn_log()
+        else:
+            self.room.say("this log has one form only: nobody reads this agent's events")
+
     def action_pane(self, index: int) -> None:
         """Chooses a pane; where there is room for one thing only, it takes the screen."""
         self.panes.choose(index)

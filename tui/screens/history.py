@@ -6,6 +6,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from tui.costs import today_text
 from tui.feed import Snapshot
 from tui.hints import key_line
 from tui.keymap import bindings
@@ -348,7 +349,7 @@ class HistoryScreen(HistoryActing):
         if self.reading == "item" and row is not None and row.item is not None:
             parts.append(line(row.item.target))
         columns = self.size.width
-        note = cut(self._note(), columns // 2)
+        note = cut(self._note(), columns * 3 // 4)
         words = self.words[self.level]
         found: tuple[Cell, ...] = ((f"  /{line(words, 60)}", "accent"),) if words and not self.reading else ()
         room = columns - width(note) - width(plain(found)) - 2
@@ -359,6 +360,10 @@ class HistoryScreen(HistoryActing):
         self._head.show(((" ", ""), (path, "strong"), *found, (pad("", gap), ""), (note, "muted")))
 
     def _note(self) -> str:
+        today = today_text(self._shown.summary.today) if self._inside is None else ""
+        return " · ".join(part for part in (self._known(), today) if part)
+
+    def _known(self) -> str:
         if self.loader.asking and not self.loader.told.commits:
             return "reading git …"
         if self.loader.why or self.loader.told.cut:

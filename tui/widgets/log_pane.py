@@ -20,6 +20,9 @@ class LogPane(TextView):
             super().__init__()
             self.following = following
 
+    class Turned(Message):
+        """The same log is wanted in its other form: raw output in the place of events, or events."""
+
     def __init__(self, *, id: str | None = None, limit: int = 5_000) -> None:
         super().__init__(id=id, limit=limit)
         self.following = True
@@ -29,6 +32,10 @@ class LogPane(TextView):
         self._follow(not self.following)
         if self.following:
             self.scroll_to_last()
+
+    def action_turn(self) -> None:
+        """Asks for the other form."""
+        self.post_message(self.Turned())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """A person who scrolls up reads; one who comes back to the end wants what is new."""
