@@ -17,12 +17,13 @@ from tests.e2e.terminals import PyteTerminal
 from tests.stories import Story, alive
 
 WORKER = """\
+{begin}
 checkpoint="$OPSROOM_TASK_DIR/worker/checkpoint.md"
 i=0
 if [ -e "$checkpoint" ]; then i=$(cat "$checkpoint") || exit 1; fi
 while [ "$i" -lt {steps} ]; do
     i=$((i + 1))
-    echo "$i"
+    {say}
     mkdir -p "$OPSROOM_TASK"
     echo "$i" > "$OPSROOM_TASK/$i"
     git add --all || exit 1
@@ -35,12 +36,20 @@ while [ "$i" -lt {steps} ]; do
     fi
     sleep {pause}
 done
-[ "$i" -eq {steps} ] && opsroom result success
+[ "$i" -eq {steps} ] && opsroom result success && {end}
 """
 """Prints the number of each step, commits a file for it, and goes on from its checkpoint.
 
 Whatever of its own is killed, it notices: a worker that shrugs at that would be the one that lost something.
 """
+PLAIN = {"begin": "", "say": 'echo "$i"', "end": "true"}
+"""What a worker of which nothing is known prints."""
+STREAM = {
+    "begin": """echo '{"type":"thread.started","thread_id":"t"}'""",
+    "say": 'printf \'{"type":"item.completed","item":{"type":"agent_message","text":"%s"}}\\n\' $i',
+    "end": """echo '{"type":"turn.completed","usage":{"input_tokens":10,"output_tokens":1}}'""",
+}
+"""The same as codex prints it, so that what was said is read again from the events."""
 
 
 class Chaos:

@@ -7,11 +7,14 @@ workers run in.
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from state.model import FINAL
-from tests.faults.chaos import WORKER, chaos, left
+from state.agent_events import Message, decode_line
+from state.layout import AttemptDir
+from state.model import FINAL, AgentReport, decode
+from tests.faults.chaos import PLAIN, STREAM, WORKER, chaos, left
 from tests.stories import Story
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "30"))
@@ -25,10 +28,22 @@ def lines(path: Path) -> list[int]:
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
+def told(attempt: AttemptDir) -> list[int]:
+    """The numbers in the events of a worker whose stream is read; looks that none is missing and none twice."""
+    found = [decode_line(line) for line in attempt.events.read_bytes().splitlines()]
+    events = [event for event in found if event is not None]
+    assert [place.seq for _, place in events] == list(range(1, len(events) + 1)), attempt
+    if attempt.lock.exists():
+        report = decode(AgentReport, attempt.report.read_text(), "agent.toml")
+        assert report.verdict
+        assert report.events == len(events)
+    return [int(event.text) for event, _ in events if isinstance(event, Message)]
+
+
 def steps_over_all_attempts(story: Story, task: str) -> list[list[int]]:
     """What each attempt of `task` printed, oldest first."""
-    numbers = story.task(task).attempts
-    return [lines(story.state.task(task).attempt(number).stdout) for number in numbers]
+    attempts = [story.state.task(task).attempt(number) for number in story.task(task).attempts]
+    return [told(attempt) if attempt.report.exists() else lines(attempt.stdout) for attempt in attempts]
 
 
 def goes_on(before: list[int], printed: list[int]) -> bool:
@@ -47,9 +62,12 @@ def test_killed_at_random_each_task_ends_once_each_commit_lands_once_and_nothing
     story.sandbox(sandbox)
     seed = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
     print(f"CHAOS_SEED={seed} CHAOS_ROUNDS={ROUNDS} CHAOS_TASKS={TASKS}")
-    story.agent(WORKER.format(steps=STEPS, pause=0.1), max_attempts=100, grace=2.0)
+    patient: dict[str, Any] = {"max_attempts": 100, "grace": 2.0}
+    story.agent(WORKER.format(steps=STEPS, pause=0.1, **PLAIN), "plain", **patient)
+    story.agent(WORKER.format(steps=STEPS, pause=0.1, **STREAM), "stream", kind="codex", **patient)
     story.configure(max_workers=5, checks=("git diff --quiet",))
-    tasks = [story.spawn(f"task {number}") for number in range(1, TASKS + 1)]
+    agents = ("plain", "stream")
+    tasks = [story.spawn(f"task {number}", agents[number % 2]) for number in range(1, TASKS + 1)]
 
     with chaos(story, seed) as parties:
         for _ in range(ROUNDS):
