@@ -36,7 +36,7 @@ from orchestrator.config import LOCK_SECONDS, Agent
 from orchestrator.enclosure import Enclosure
 from orchestrator.failures import AGENT, CHECKS
 from orchestrator.git import GitError, GitLocked
-from state import commands, event_log, files, locks, messages
+from state import commands, event_log, files, locks, messages, secrets
 from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.layout import AttemptDir, StateDir
@@ -213,6 +213,7 @@ def launch(
             signs=[str(path) for path in (folder.outbox, folder.worker, folder.captures)],
             sandbox=enclosed.sandbox,
             kept=enclosed.kept or [],
+            secrets=secrets.names(),
         ),
         text.encode("utf-8", "replace"),
     )
@@ -241,6 +242,8 @@ def environment_of(state: StateDir, view: TaskView, attempt: int) -> dict[str, s
     for number, (key, value) in enumerate((("gc.auto", "0"), ("maintenance.auto", "false")), count):
         found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     found["GIT_CONFIG_COUNT"] = str(count + 2)
+    if named := secrets.names():
+        found[secrets.VARIABLE] = ",".join(named)
     if task.campaign:
         found |= {"OPSROOM_CAMPAIGN": task.campaign, "OPSROOM_ITEM": task.item, "OPSROOM_INDEX": str(task.index)}
     return found
@@ -266,7 +269,7 @@ def land(
         worktree=state.worktree(view.id),
         branch=view.status.branch or worktrees.attempt_branch(view.id, number),
         base=view.task.base,
-        message=envelope.message,
+        message=secrets.known().text(envelope.message),
         checks=envelope.checks,
         environment=environment_of(state, view, number),
         folder=attempt.root,

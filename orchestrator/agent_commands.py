@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator import agents
 from orchestrator.agents.adapter import Run
-from orchestrator.config import Agent
+from orchestrator.config import Agent, Config
 from orchestrator.failures import came_to_nothing
 from state import files
 from state.errors import BadFile
@@ -16,7 +16,7 @@ from state.model import AgentReport, decode
 from state.usage import Usage
 from state.views import TaskView
 
-__all__ = ["Start", "counter_before", "credentials", "keys", "start", "variables"]
+__all__ = ["Start", "counter_before", "credentials", "keys", "secret_variables", "start", "variables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,12 @@ def start(state: StateDir, view: TaskView, agent: Agent, *, sandboxed: bool, afr
 def keys(agent: Agent) -> tuple[str, ...]:
     """The variables with keys that an agent of this kind gets from the orchestrator's environment."""
     return () if agent.kind == agents.COMMAND else agents.adapter(agent.kind).keys
+
+
+def secret_variables(config: Config) -> list[str]:
+    """The variables whose values are masked: those that the configuration names, and those with its agents' keys."""
+    own = (name for agent in config.agents.values() for name in keys(agent))
+    return sorted({*config.secrets.variables, *own})
 
 
 def variables(agent: Agent) -> tuple[str, ...]:

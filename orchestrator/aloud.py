@@ -4,13 +4,15 @@ import contextlib
 import os
 import sys
 
+from state import secrets
+
 __all__ = ["say"]
 
 
 def say(line: str) -> None:
     """Writes `line` to standard error. Where nobody is left to read it, nothing is written there any more."""
     try:
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{secrets.known().text(line)}\n")  # in a file, where the control room started us
         sys.stderr.flush()
     except (OSError, ValueError):
         with contextlib.suppress(OSError):

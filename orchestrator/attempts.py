@@ -36,7 +36,7 @@ def start(root: Path, attempt: AttemptDir, launch: Launch, prompt: bytes) -> Non
     This is the one way by which an attempt comes to run.
     """
     files.replace(root, attempt.prompt, prompt, sync="none")  # no attempt outlives a power cut
-    files.replace(root, attempt.launch, encode(launch), sync="none")
+    files.replace(root, attempt.launch, encode(launch), sync="none", verbatim=True)
     # The lock is held from here on without a gap: `is_alive` never sees a supervisor that is still starting as dead.
     try:
         for path in (attempt.stdout, attempt.stderr):  # so that no supervisor starts for which there is no room
@@ -148,12 +148,9 @@ def sweep(task: Path, attempt: int) -> int:
     return _sweep(marks, outputs)
 
 
-def sweep_metric(campaign: Path, log: Path) -> int:
-    """As `sweep`, what still runs of the metric of a campaign, which writes to `log`.
-
-    `campaign` is the campaign's folder, as OPSROOM_CAMPAIGN_DIR names it.
-    """
-    return _sweep({os.fsencode(f"OPSROOM_CAMPAIGN_DIR={campaign}")}, {os.path.realpath(log)})
+def sweep_metric(campaign: Path) -> int:
+    """As `sweep`, what has the environment of the metric of a campaign, whose folder OPSROOM_CAMPAIGN_DIR names."""
+    return _sweep({os.fsencode(f"OPSROOM_CAMPAIGN_DIR={campaign}")}, set())
 
 
 def _sweep(marks: set[bytes], outputs: set[str]) -> int:

@@ -92,7 +92,7 @@ class CampaignRuns:
             return {}
         worktree = self._state.worktrees / f"_{view.name}"  # no task id begins with '_'
         folder = self._state.campaign(view.name).root
-        attempts.sweep_metric(folder, self._metric_log(view.name))  # of an orchestrator that was killed at this
+        attempts.sweep_metric(folder)  # of an orchestrator that was killed at this
         environment = {"OPSROOM_STATE_DIR": str(self._state.root), "OPSROOM_CAMPAIGN_DIR": str(folder)}
         who = locks.Who(what=f"metric of {view.name}")
         turn = verify.Turn(self._state, who, self._config.checks.lock_seconds)

@@ -151,6 +151,13 @@ class Notify(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How long they are waited for."""
 
 
+class Secrets(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`[secrets]`: what is masked wherever it would be written, besides known formats and the agents' own keys."""
+
+    variables: list[Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z")]] = []
+    """Names of variables of the environment, whose values are meant; those of fewer than 8 bytes stay as they are."""
+
+
 class Config(Record):
     """The whole file."""
 
@@ -162,6 +169,7 @@ class Config(Record):
     sandbox: Sandbox = msgspec.field(default_factory=Sandbox)
     notify: Notify = msgspec.field(default_factory=Notify)
     prices: dict[str, Price] = {}
+    secrets: Secrets = msgspec.field(default_factory=Secrets)
 
 
 def load(folder: Path) -> Config:
@@ -174,7 +182,9 @@ def load(folder: Path) -> Config:
     if config.extra:
         key = next(iter(config.extra))
         fault = Fault(FILE, _line_of(text, key), f"unknown key {key!r}")
-        raise BadFile(fault, todo="known: orchestrator, agents, checks, budgets, worktrees, sandbox, notify, prices")
+        raise BadFile(
+            fault, todo="known: orchestrator, agents, checks, budgets, worktrees, sandbox, notify, prices, secrets"
+        )
     for name, agent in config.agents.items():
         _complete(agent)
         if reason := _wrong(agent):
@@ -209,6 +219,8 @@ def _wrong(agent: Agent) -> str:
             return f"environment.{key} looks like a key, and this is a file: name the variable in sandbox.keep instead"
     if agent.continues == "session" and not agents.adapter(agent.kind).resumes:
         return f"{agent.kind} has no session that could be resumed: leave out continue"
+    if any(Masker().text(word) != word for word in (*agent.command, *agent.args)):
+        return "its command line holds what looks like a key: name a variable in sandbox.keep that has it instead"
     return ""
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from orchestrator import acting, attempts, campaigns, enclosure, leftovers, schedule, tasks, worktrees
+from orchestrator import acting, agent_commands, attempts, campaigns, enclosure, leftovers, schedule, tasks, worktrees
 from orchestrator.acting import Left, Next
 from orchestrator.acts import Acts, Done, Heard
 from orchestrator.campaign_runs import Begun, CampaignRuns
@@ -30,7 +30,7 @@ from orchestrator.known import MISSING, Known
 from orchestrator.machine import Sampling, shortage
 from orchestrator.streams import Streams
 from orchestrator.troubles import Troubles
-from state import messages
+from state import messages, secrets
 from state.errors import Unavailable
 from state.layout import StateDir
 from state.lease import Holding
@@ -72,6 +72,7 @@ class Orchestrator:
         self.state = state
         self.config = config
         config.orchestrator.base = config.orchestrator.base or Git(state.repository).current_branch()
+        secrets.name_variables(agent_commands.secret_variables(config))
         self._once = once
         self._idle_seconds = idle_seconds
         self._clock = clock

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from orchestrator import diffs, policy, verify, worktrees
 from orchestrator.enclosure import Enclosing, unenclosed
 from orchestrator.git import Git, GitError, GitLocked
-from state import files
+from state import files, secrets
 from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused, Unavailable
 from state.model import Record, decode, encode
@@ -217,7 +217,7 @@ def _sign(change: Change, git: Git, target: str) -> None:
     head, _, trailers = change.message.strip().rpartition("\n\n")
     told = "".join(f"- {line}\n" for line in own)
     message = f"{head}\n\n{told}\n{trailers}\n" if told else f"{head}\n\n{trailers}\n"
-    commit = git.run("commit-tree", "HEAD^{tree}", "-p", target, "-F", "-", text=message)
+    commit = git.run("commit-tree", "HEAD^{tree}", "-p", target, "-F", "-", text=secrets.known().text(message))
     git.run("reset", "--quiet", "--soft", commit)
 
 

@@ -1,4 +1,4 @@
-"""What a worker prints, from its pipes into its logs, with keys masked. Standard library and `state.secrets` only.
+"""What a worker or a check prints, from pipes into logs, with keys masked. Standard library and `state.secrets` only.
 
 A log is written piece by piece as they come. Where it cannot be written, for want of room as a rule, no more is read:
 the worker waits at its full pipe as it would for a slow disk, and the same piece is tried again each second.
@@ -7,10 +7,11 @@ the worker waits at its full pipe as it would for a slow disk, and the same piec
 import os
 import select
 import time
+from collections.abc import Sequence
 
 from state.secrets import Masker
 
-__all__ = ["Output", "Waiting"]
+__all__ = ["Output", "Waiting", "drain", "take"]
 
 PIECE = 64 * 1024
 """Bytes that are read at once: what a pipe holds."""
@@ -32,6 +33,8 @@ class Output:
         """Whether nothing more can come: nobody has the pipe any more."""
         self._stream = masker.stream()
         self._unwritten = b""
+        self.trouble = ""
+        """Why something could not be written, the last time that it was tried in vain."""
 
     @property
     def stuck(self) -> bool:
@@ -56,8 +59,10 @@ class Output:
         try:
             while self._unwritten:
                 self._unwritten = self._unwritten[os.write(self._log, self._unwritten) :]
-        except OSError:  # no room, a disk that fails or became read-only: the orchestrator says so, and it may pass
-            return
+        except (
+            OSError
+        ) as error:  # no room, a disk that fails or became read-only: the orchestrator says so, and it may pass
+            self.trouble = error.strerror or str(error)
 
     def finish(self) -> None:
         """Takes nothing more, and writes what was held back."""
@@ -67,11 +72,18 @@ class Output:
             self._unwritten += self._stream.end()
         self.write()
 
+    def close(self) -> None:
+        """Frees both: what was not written is lost."""
+        if not self.ended:
+            self.ended = True
+            os.close(self.reading)
+        os.close(self._log)
+
 
 class Waiting:
     """Waits for signals, and takes what is printed meanwhile."""
 
-    def __init__(self, outputs: list[Output], waking: int) -> None:
+    def __init__(self, outputs: Sequence[Output], waking: int) -> None:
         self._outputs = outputs
         self._waking = waking
 
@@ -94,40 +106,43 @@ class Waiting:
             if time.monotonic() >= until or (most and self.came > most):
                 return b""
 
-    def drain(self, seconds: float) -> bool:
-        """Takes what is left once the worker has ended; whether all that came is written.
-
-        Who has the pipe though nothing of the worker runs any more is waited for until `seconds` are over.
-        """
-        until = time.monotonic() + seconds
-        while True:
-            for output in self._outputs:
-                output.write()
-            if self.stuck:
-                return False
-            going = [output for output in self._outputs if not output.ended]
-            if not going:
-                return True
-            if (left := until - time.monotonic()) > 0:
-                self._look(left)
-                continue
-            for output in going:
-                output.take()
-                output.finish()
-
     def _look(self, seconds: float) -> bytes:
         """The signals that came, after taking once what has come, or after `seconds`."""
-        for output in self._outputs:
-            if output.stuck:
-                output.write()
-        waiting = {output.reading: output for output in self._outputs if not output.ended and not output.stuck}
-        poll = select.poll()
-        for descriptor in (self._waking, *waiting):
-            poll.register(descriptor, select.POLLIN)
-        signals = b""
-        for descriptor, _ in poll.poll(seconds * 1000):
-            if descriptor == self._waking:
-                signals = os.read(descriptor, 512)
-            else:
-                waiting[descriptor].take()
-        return signals
+        return os.read(self._waking, 512) if take(self._outputs, seconds, self._waking) else b""
+
+
+def take(outputs: Sequence[Output], seconds: float, waking: int | None = None) -> bool:
+    """Waits until something comes, at most `seconds`, and takes it; whether `waking` can be read."""
+    for output in outputs:
+        output.write()
+    waiting = {output.reading: output for output in outputs if not output.ended and not output.stuck}
+    poll = select.poll()
+    for descriptor in waiting if waking is None else (waking, *waiting):
+        poll.register(descriptor, select.POLLIN)
+    found = [descriptor for descriptor, _ in poll.poll(seconds * 1000)]
+    for descriptor in found:
+        if descriptor != waking:
+            waiting[descriptor].take()
+    return waking in found
+
+
+def drain(outputs: Sequence[Output], seconds: float) -> bool:
+    """Takes what is left once the worker has ended; whether all that came is written.
+
+    Who has a pipe though nothing of the worker runs any more is waited for until `seconds` are over.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        for output in outputs:
+            output.write()
+        if any(output.stuck for output in outputs):
+            return False
+        going = [output for output in outputs if not output.ended]
+        if not going:
+            return True
+        if (left := until - time.monotonic()) > 0:
+            take(outputs, left)
+            continue
+        for output in going:
+            output.take()
+            output.finish()

@@ -35,7 +35,7 @@ from datetime import UTC, datetime
 if __name__ == "__main__":  # isolated: what is ours is found where this is, after the standard library
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from orchestrator.output import Output, Waiting
+from orchestrator.output import Output, Waiting, drain
 from state.secrets import Masker
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -177,7 +177,7 @@ class Supervisor:
         while self.status is None:
             self._watch()
         leaked = self._sweep()
-        self.waiting.drain(DRAIN)
+        drain(self.outputs, DRAIN)
         use = resource.getrusage(resource.RUSAGE_CHILDREN)
         status = os.waitstatus_to_exitcode(self.status)
         if self.boxed and not error:
@@ -198,7 +198,7 @@ class Supervisor:
         }
         until, pause = time.monotonic() + WRITE_SECONDS, 1.0
         while not self._lost() and time.monotonic() < until:
-            if self.waiting.drain(0.0):
+            if drain(self.outputs, 0.0):
                 with contextlib.suppress(OSError):
                     write_whole("exit.toml", record)
                     return

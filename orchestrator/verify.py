@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from orchestrator.enclosure import Enclose, Enclosed
-from state import locks
+from orchestrator.output import Output, drain, take
+from state import locks, secrets
 from state.envelope import Check, Metric
 from state.errors import CannotWrite
 from state.layout import StateDir
@@ -37,6 +38,8 @@ TAIL = 16 * 1024
 """Bytes of a check's output that are looked at for the lines to show."""
 LOOK = 0.5
 """Seconds between two looks at whether the orchestrator is ending."""
+LEFT = 0.5
+"""Seconds for which the end of a check's output is waited for where something that it left behind has it."""
 _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
@@ -190,39 +193,58 @@ def _run(
                 cwd=worktree,
                 env=enclosed.whole(os.environ),
                 stdin=subprocess.DEVNULL,
-                stdout=out,
+                stdout=out.writing,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
             return CheckResult(check.name, None, 0.0, f"cannot start: {error.strerror or error}: {check.command[0]}")
+        finally:
+            os.close(out.writing)
         try:
-            status = _wait(process, check.seconds, ending)
+            status = _wait(process, out, log, check.seconds, ending)
         finally:
             with contextlib.suppress(ProcessLookupError):  # what it left behind in its session ends with it
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if not drain([out], LEFT):
+            raise CannotWrite(f"{log}: {out.trouble}")
     late = f"not done after {check.seconds:g} s\n" if status is None else ""
     said = tail_of(log).decode("utf-8", "replace")
     return CheckResult(check.name, status, time.monotonic() - begin, late + "\n".join(said.splitlines()[-12:]))
 
 
-def _opened(log: Path) -> BinaryIO:
+@contextlib.contextmanager
+def _opened(log: Path) -> Iterator[Output]:
+    """A new log and the pipe to it, whose `writing` the caller closes; raises `CannotWrite`."""
     try:
         log.parent.mkdir(mode=0o700, exist_ok=True)
-        return log.open("wb")
+        log.unlink(missing_ok=True)
+        output = Output(str(log), secrets.known())
     except OSError as error:
         raise CannotWrite(f"{log}: {error.strerror or error}") from error
+    try:
+        yield output
+    finally:
+        output.close()
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float, ending: Ending) -> int | None:
-    """The exit status of `process`, or None after `seconds`; raises `Interrupted`."""
+def _wait(process: subprocess.Popen[bytes], out: Output, log: Path, seconds: float, ending: Ending) -> int | None:
+    """The exit status of `process`, or None after `seconds`; takes what it prints meanwhile.
+
+    Raises `Interrupted`, and `CannotWrite` where there is no room for what it prints.
+    """
     deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return process.wait(max(0.0, min(LOOK, deadline - time.monotonic())))
-        except subprocess.TimeoutExpired:
+    over = os.pidfd_open(process.pid)
+    try:
+        while True:
+            if take([out], max(0.0, min(LOOK, deadline - time.monotonic())), over):
+                return process.wait()
+            if out.stuck:
+                raise CannotWrite(f"{log}: {out.trouble}")
             if ending.now.is_set():
-                raise Interrupted from None
+                raise Interrupted
             if time.monotonic() >= deadline:
                 return None
+    finally:
+        os.close(over)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestrator import worktree_links
 from orchestrator.git import Git
+from state import secrets
 from state.errors import CannotWrite, Refused
 from state.times import stamp, utc_now
 
@@ -196,7 +197,7 @@ def keep(worktree: Path, branch: str, message: str) -> str:
             raise Refused(f"the worktree is no longer on {branch} nor on a branch from it", todo=f"look at {worktree}")
         git.run("switch", "--quiet", "--force-create", branch)
     if not git.is_clean():
-        git.commit_all(message)
+        git.commit_all(secrets.known().text(message))
     return git.run("rev-parse", "HEAD")
 
 

@@ -2,7 +2,7 @@
 
 Every function takes `root`, the state directory, and refuses a path that leads out of it through a symbolic
 link. Reading raises `BadFile` and nothing else; writing raises `CannotWrite` and nothing else, except
-`FileExistsError` where a name is meant to be taken once.
+`FileExistsError` where a name is meant to be taken once. What is written is masked (`state.secrets`) on its way.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from state import secrets
 from state.errors import BadFile, CannotWrite, Fault
 
 __all__ = [
@@ -244,16 +245,24 @@ def make_folder(root: Path, folder: Path) -> None:
         _make_folder(root, folder)
 
 
-def replace(root: Path, path: Path, data: bytes, sync: Sync = "folder") -> None:
-    """Makes `data` the content of `path`, whole or not at all; raises `CannotWrite`."""
+def replace(root: Path, path: Path, data: bytes, sync: Sync = "folder", *, verbatim: bool = False) -> None:
+    """Makes `data` the content of `path`, whole or not at all; raises `CannotWrite`.
+
+    `verbatim` is for what a program takes to the letter, and in which no key can stand.
+    """
+    data = data if verbatim else secrets.known().data(data)
     with _writing(root, path), _prepared(root, path, data, sync) as ready:
         os.rename(ready.path, path)
         if sync == "folder":
             _sync_folder(path.parent)
 
 
-def create(root: Path, path: Path, data: bytes, sync: Sync = "folder") -> None:
-    """Creates `path` with `data`, whole; raises `FileExistsError` if the name is taken, were it this instant."""
+def create(root: Path, path: Path, data: bytes, sync: Sync = "folder", *, verbatim: bool = False) -> None:
+    """Creates `path` with `data`, whole; raises `FileExistsError` if the name is taken, were it this instant.
+
+    `verbatim` as in `replace`.
+    """
+    data = data if verbatim else secrets.known().data(data)
     with _writing(root, path), _prepared(root, path, data, sync) as ready:
         os.link(ready.path, path, follow_symlinks=False)
         if sync == "folder":
@@ -267,6 +276,7 @@ def append(root: Path, path: Path, lines: bytes) -> None:
     """
     if not lines.endswith(b"\n"):
         raise ValueError("append takes whole lines with their newlines")
+    lines = secrets.known().data(lines)
     with _writing(root, path):
         _make_folder(root, path.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import TypeVar
 
-from state import files
+from state import files, secrets
 from state.errors import BadFile, Fault
 from state.model import Record, decode_text
 
@@ -122,9 +122,11 @@ def open_held(folder: int, name: str) -> int | None:
 def publish(folder: int, name: str, data: bytes) -> int:
     """Makes `data` the content of `name` in the open `folder`, whole; gives the file open and held.
 
-    It is not flushed to the disk: after a power cut nobody holds it, and what stands in it counts for nothing.
+    It is not flushed to the disk: after a power cut nobody holds it, and what stands in it counts for nothing. Keys in
+    it are masked.
     Raises `OSError`, and `FolderGone`.
     """
+    data = secrets.known().data(data)
     for _ in range(TRIES):
         hidden = f".{os.urandom(8).hex()}"
         try:

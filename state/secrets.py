@@ -27,7 +27,7 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
-__all__ = ["MASK", "VARIABLE", "Masker", "Stream", "known", "learn", "name_variables"]
+__all__ = ["MASK", "VARIABLE", "Masker", "Stream", "known", "learn", "name_variables", "names"]
 
 MASK = b"[masked]"
 """What stands in the place of a key. Neither a quote nor a backslash: a line of JSON stays one."""
@@ -354,9 +354,9 @@ class Stream:
 _NAMED: set[str] = set()
 
 
-def name_variables(names: Iterable[str]) -> None:
-    """Has `known` mask the values of the variables `names` of this process's environment as well."""
-    _NAMED.update(names)
+def name_variables(variables: Iterable[str]) -> None:
+    """Has `known` mask the values of `variables`, names of this process's environment, as well."""
+    _NAMED.update(variables)
     known.cache_clear()
 
 
@@ -372,8 +372,12 @@ def learn(folder: str | os.PathLike[str]) -> None:
         return
 
 
+def names() -> list[str]:
+    """The variables that were named to this process, by itself or by who started it."""
+    return sorted({*os.environ.get(VARIABLE, "").split(","), *_NAMED} - {""})
+
+
 @cache
 def known() -> Masker:
     """What masks for this process: known formats, and the values of the variables that were named to it."""
-    names = {*os.environ.get(VARIABLE, "").split(","), *_NAMED}
-    return Masker(os.environ[name] for name in sorted(names) if name in os.environ)
+    return Masker(os.environ[name] for name in names() if name in os.environ)

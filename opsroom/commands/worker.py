@@ -17,7 +17,7 @@ from typing import NamedTuple
 import click
 
 from opsroom.options import SECONDS, Amount
-from state import files, messages
+from state import files, messages, secrets
 from state.errors import BadFile, Fault, NotThere, OpsroomError, Unavailable
 from state.layout import StateDir, TaskDir
 from state.messages import Message
@@ -101,6 +101,7 @@ def ask(
     script that begins from its top finds it where it asks.
     """
     who = worker(explicit)
+    text, options = secrets.known().text(text), tuple(map(secrets.known().text, options))  # as it is looked up below
     if bool(default) != (deadline is not None):
         raise click.UsageError("--default and --deadline go together")
     now = utc_now()
@@ -248,7 +249,7 @@ def capture(explicit: str | None, file: str, of: str, words: str) -> None:
     told = Capture(at=now, of=of, note=words, attempt=who.attempt)
     files.create(who.state.root, who.task.captures / f"{name}.toml", encode(told))
     try:
-        files.create(who.state.root, who.task.captures / f"{name}.png", data)
+        files.create(who.state.root, who.task.captures / f"{name}.png", data, verbatim=True)
     except FileExistsError:
         raise OpsroomError(f"{name}.png exists", todo="try again") from None
     click.echo(f"{name}.png")
