@@ -39,6 +39,7 @@ COMMANDS = {
     "result": "opsroom.commands.worker",
     "resume": "opsroom.commands.acts",
     "retry": "opsroom.commands.acts",
+    "show": "opsroom.commands.show",
     "spawn": "opsroom.commands.acts",
     "status": "opsroom.commands.show",
     "stop": "opsroom.commands.stop",
@@ -51,7 +52,7 @@ COMMANDS = {
 """Each subcommand and the module that has it, under its own name."""
 
 SECTIONS = (
-    ("See and steer", ("demo", "init", "doctor", "agents", "up", "down", "tui", "status", "log")),
+    ("See and steer", ("demo", "init", "doctor", "agents", "up", "down", "tui", "status", "show", "log")),
     ("Tasks", ("spawn", "tell", "answer", "pause", "resume", "stop", "kill", "retry", "release")),
     ("Campaigns", ("campaign", "history")),
     (

@@ -27,6 +27,7 @@ from state.machine import Holds
 from state.model import CHECKING, FINAL, LIVE, Command, Status, decode
 from state.sanitize import clean_line
 from state.times import utc_now
+from state.usage import cost_text
 from state.views import CampaignView
 
 __all__ = ["STATUSES", "run"]
@@ -287,8 +288,8 @@ class Foreground:
             said.append(f"metric {record.metric_before} → {file.metric('METRIC_CURRENT')}")
         if record.ended is not None:
             said.append(f"{(record.ended - record.started).total_seconds():.0f} s")
-        if record.spent.dollars:
-            said.append(f"${record.spent.dollars:,.2f}")
+        if cost := cost_text(record.spent):
+            said.append(cost)
         return "; ".join((*said, self._what_next(record.halted)))
 
     def _what_next(self, halted: str) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
+from opsroom.as_json import usage_as_json
 from opsroom.finding import state_dir
 from state.campaign_file import BLOCKING, CampaignFile
 from state.envelope import Metric, Run
 from state.sanitize import clean_line
+from state.spending import of_tasks
 from state.times import age, rfc3339, utc_now
-from state.usage import Budget, Usage
+from state.usage import Budget, Usage, cost_text, dollars_text
 from state.views import CampaignView, Fleet
 
 __all__ = ["results_of", "spent_by", "status", "used"]
@@ -47,17 +49,7 @@ def status(explicit: str | None, name: str | None, as_json: bool) -> None:
 
 def spent_by(fleet: Fleet, name: str, now: datetime) -> Usage:
     """What the attempts of campaign `name` have used together, those that run included as far as they have told."""
-    from orchestrator.budgets import of_running
-
-    usage = Usage()
-    for view in fleet.tasks.values():
-        if view.campaign != name or view.status is None:
-            continue
-        usage = usage.plus(view.status.usage)
-        if view.run is not None and view.status.attempt > view.status.counted:
-            until = view.exit.ended if view.exit else now
-            usage = usage.plus(of_running(view, max(0.0, (until - view.run.started).total_seconds())))
-    return usage
+    return of_tasks((view for view in fleet.tasks.values() if view.campaign == name), now)
 
 
 def results_of(file: CampaignFile) -> dict[str, int]:
@@ -66,10 +58,11 @@ def results_of(file: CampaignFile) -> dict[str, int]:
     return dict(Counter(line.result for line in newest if line is not None))
 
 
-def used(name: str, value: float) -> str:
-    """What was used of the limit `name`, as one word: `12`, `1,200`, `34.5`, `$0.12`."""
+def used(name: str, usage: Usage | Budget) -> str:
+    """What was used of the limit `name`, or that limit, as one word: `12`, `1,200`, `34.5`, `$0.12`, `$0.12+?`."""
     if name == "dollars":
-        return f"${value:,.2f}"
+        return (cost_text(usage) if isinstance(usage, Usage) else "") or dollars_text(usage.dollars)
+    value = getattr(usage, name)
     return f"{value:,.1f}" if name == "seconds" else f"{value:,.0f}"
 
 
@@ -104,9 +97,8 @@ def _counted(results: dict[str, int]) -> str:
 
 
 def _spent_of(name: str, spent: Usage, budget: Budget) -> str:
-    limit = getattr(budget, name)
-    of = f" of {used(name, limit)}" if limit else ""
-    return f"{name} {used(name, getattr(spent, name))}{of}"
+    of = f" of {used(name, budget)}" if getattr(budget, name) else ""
+    return f"{name} {used(name, spent)}{of}"
 
 
 def _metric_name(metric: Metric | None) -> str:
@@ -129,9 +121,7 @@ def _run(number: int, run: Run, view: CampaignView, spent: Usage, now: datetime)
 
 
 def _cost(usage: Usage) -> str:
-    return (
-        f"{used('seconds', usage.seconds)} s, {used('tokens', usage.tokens)} tokens, {used('dollars', usage.dollars)}"
-    )
+    return f"{used('seconds', usage)} s, {used('tokens', usage)} tokens, {used('dollars', usage)}"
 
 
 def _proposals(view: CampaignView) -> list[str]:
@@ -163,7 +153,8 @@ def _as_json(view: CampaignView, spent: Usage) -> dict[str, Any]:
         "next": {"index": next_item.index, "target": next_item.target} if next_item else None,
         "policy": list(file.policy) if file else [],
         "untouchable": list(file.untouchable) if file else [],
-        "budget": {name: {"spent": getattr(spent, name), "limit": _limit(view, name)} for name in LIMITS},
+        "budget": {name: {"spent": usage_as_json(spent)[name], "limit": _limit(view, name)} for name in LIMITS},
+        "spent": usage_as_json(spent),
         "metric": {
             "name": metric.name if metric else None,
             "start": file.metric("METRIC_START") or None,
@@ -198,6 +189,6 @@ def _run_as_json(number: int, run: Run) -> dict[str, Any]:
         "results": run.results,
         "metric_before": run.metric_before or None,
         "metric_after": run.metric_after or None,
-        "spent": {name: getattr(run.spent, name) for name in LIMITS} if run.ended else None,
+        "spent": usage_as_json(run.spent) if run.ended else None,
         "proposals": [{"kind": p.kind, "text": p.text, "source": p.source or None} for p in run.proposals],
     }

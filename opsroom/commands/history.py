@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from opsroom.as_json import usage_as_json
 from opsroom.finding import state_dir
 from state.errors import NotThere
 from state.sanitize import clean_line
 from state.times import age, rfc3339, utc_now
+from state.usage import cost_text
 from state.views import Fleet
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["history"]
 
-LIMITS = ("attempts", "seconds", "tokens", "dollars")
 WIDEST = 40
 """Columns of a name, at most."""
 
@@ -123,7 +124,7 @@ def _campaign(one: "PastCampaign") -> list[str]:
             known,
             items,
             "-",
-            _dollars(one.spent.dollars),
+            cost_text(one.spent) or "-",
         ]
     return [
         one.name[:WIDEST],
@@ -131,7 +132,7 @@ def _campaign(one: "PastCampaign") -> list[str]:
         one.status or "fault",
         f"{one.view.done:,}/{len(one.items):,}{_counted(one.results)}",
         _metric(*one.metric),
-        _dollars(one.spent.dollars),
+        cost_text(one.spent) or "-",
     ]
 
 
@@ -140,7 +141,7 @@ def _run(one: "PastRun", now: datetime) -> list[str]:
     took = age(((run.ended or now) - run.started).total_seconds())
     status = f"{run.halted or 'ended'} after {took}" if run.ended else f"running for {took}"
     items = f"{run.items:,}{_counted(run.results)}"
-    metric, cost = _metric(run.metric_before, run.metric_after), _dollars(run.spent.dollars)
+    metric, cost = _metric(run.metric_before, run.metric_after), cost_text(run.spent) or "-"
     return [f"  run {one.number}", _at(run.ended or run.started), status, items, metric, cost]
 
 
@@ -150,10 +151,6 @@ def _counted(results: Any) -> str:
 
 def _metric(before: str, after: str) -> str:
     return f"{before or '?'} → {after or '?'}" if before or after else "-"
-
-
-def _dollars(amount: float) -> str:
-    return f"${amount:,.2f}" if amount else "-"
 
 
 def _whole(one: "PastCampaign", limit: int | None, now: datetime) -> list[str]:
@@ -210,7 +207,7 @@ def _as_json(found: list["PastCampaign"], name: str | None, limit: int | None, w
                 "commits": one.commits,
                 "metric_start": one.metric[0] or None,
                 "metric_current": one.metric[1] or None,
-                "spent": {key: getattr(one.spent, key) for key in LIMITS},
+                "spent": usage_as_json(one.spent),
                 "runs": [_run_as_json(run) for run in one.runs],
             }
             | (
@@ -236,7 +233,7 @@ def _run_as_json(one: "PastRun") -> dict[str, Any]:
         "results": run.results,
         "metric_before": run.metric_before or None,
         "metric_after": run.metric_after or None,
-        "spent": {key: getattr(run.spent, key) for key in LIMITS} if run.ended else None,
+        "spent": usage_as_json(run.spent) if run.ended else None,
     }
 
 

@@ -1,27 +1,29 @@
-"""`opsroom status` and `opsroom log`: what the control room shows, for a pipe or a script."""
+"""`opsroom status`, `opsroom show` and `opsroom log`: what the control room shows, for a pipe or a script."""
 
 import json
 import os
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
+from opsroom.as_json import fleet_as_json, task_as_json
 from opsroom.finding import state_dir
 from state import disk, event_log, files, lease
 from state.errors import BadFile, NotThere
 from state.fleet import FleetReader
 from state.layout import StateDir
-from state.machine import Hold, Machine, Worker, amount, stale, until
-from state.model import Ticket
+from state.machine import Hold, Worker, amount, stale, until
 from state.sanitize import clean_line
 from state.scan import Scan
-from state.times import age, rfc3339, utc_now
+from state.spending import of_tasks
+from state.times import age, utc_now
+from state.today import Today
+from state.usage import Usage, cost_text
 from state.views import CampaignView, Fleet, LockView, TaskView
 
-__all__ = ["log", "read_fleet", "status"]
+__all__ = ["log", "read_fleet", "show", "status"]
 
 
 def read_fleet(state: StateDir) -> Fleet:
@@ -40,12 +42,13 @@ def status(explicit: str | None, as_json: bool) -> None:
     fleet = read_fleet(state)
     now = utc_now()
     troubles = _troubles(state, fleet, now)
+    today = Today(state).take(fleet.tasks, (), now)
     if as_json:
-        said = _as_json(fleet, now)
+        said = fleet_as_json(fleet, today, now)
         said["faults"] += troubles
-        click.echo(json.dumps(said, indent=2, default=_text))
+        click.echo(json.dumps(said, indent=2, default=str))
         return
-    for line in (*_table(fleet, now), *(f"! {trouble}" for trouble in troubles)):
+    for line in (*_table(fleet, today, now), *(f"! {trouble}" for trouble in troubles)):
         click.echo(line)
 
 
@@ -59,8 +62,9 @@ def _troubles(state: StateDir, fleet: Fleet, now: datetime) -> list[str]:
     return troubles
 
 
-def _table(fleet: Fleet, now: datetime) -> list[str]:
-    lines = [_orchestrator(fleet, now), *_machine(fleet, now), *(_hold(hold, now) for hold in fleet.holds)]
+def _table(fleet: Fleet, today: Usage, now: datetime) -> list[str]:
+    lines = [_orchestrator(fleet, now), *_machine(fleet, now), *_used(fleet, today, now)]
+    lines += [_hold(hold, now) for hold in fleet.holds]
     lines += [_campaign(view) for view in fleet.campaigns.values()]
     width = max((len(view.id) for view in fleet.tasks.values()), default=4)
     doubted = fleet.machine is None or stale(fleet.machine, now)
@@ -98,6 +102,16 @@ def _machine(fleet: Fleet, now: datetime) -> list[str]:
     return lines
 
 
+def _used(fleet: Fleet, today: Usage, now: datetime) -> list[str]:
+    """What everything has used, and what of it today; nothing where nobody tells."""
+    whole = _figures(of_tasks(fleet.tasks.values(), now))
+    return [f"used: {whole}; today: {_figures(today) or 'nothing'}"] if whole else []
+
+
+def _figures(usage: Usage) -> str:
+    return ", ".join(part for part in (f"{usage.tokens:,} tokens" if usage.tokens else "", cost_text(usage)) if part)
+
+
 def _hold(hold: Hold, now: datetime) -> str:
     since = age((now - hold.since).total_seconds())
     return clean_line(f"held: {hold.agent or 'all agents'} for {since}: {hold.why}{until(hold, now)}")
@@ -132,98 +146,25 @@ def _lock(view: LockView, now: datetime) -> str:
     return clean_line(f"{view.name} lock: {has_it}{waiting}{lately}")
 
 
-def _as_json(fleet: Fleet, now: datetime) -> dict[str, Any]:
-    return {
-        "at": rfc3339(now),
-        "orchestrator": {
-            "alive": lease.alive(fleet.lease, now),
-            "pid": fleet.lease.pid if fleet.lease else None,
-            "beat": rfc3339(fleet.lease.beat) if fleet.lease else None,
-            "sandbox": (fleet.lease.sandbox if fleet.lease else "") or None,
-            "sandbox_why": (fleet.lease.sandbox_why if fleet.lease else "") or None,
-        },
-        "machine": _machine_as_json(fleet.machine, now) if fleet.machine else None,
-        "holds": [
-            {
-                "kind": hold.kind,
-                "agent": hold.agent or None,
-                "why": hold.why,
-                "since": rfc3339(hold.since),
-                "until": rfc3339(hold.until) if hold.until else None,
-                "failures": hold.failures,
-            }
-            for hold in fleet.holds
-        ],
-        "campaigns": {
-            view.name: {
-                "status": view.file.status if view.file else None,
-                "stop_reason": view.file.headers.get("STOP_REASON", "") if view.file else None,
-                "done": view.done,
-                "items": len(view.file.queue) if view.file else None,
-                "metric_start": view.file.metric("METRIC_START") if view.file else None,
-                "metric_current": view.file.metric("METRIC_CURRENT") if view.file else None,
-                "faults": [str(fault) for fault in view.faults],
-            }
-            for view in fleet.campaigns.values()
-        },
-        "tasks": {
-            view.id: {
-                "title": view.title,
-                "state": view.state or None,
-                "since": rfc3339(view.status.since) if view.status else None,
-                "by": view.status.by if view.status else None,
-                "why": view.status.why if view.status else None,
-                "attempt": view.status.attempt if view.status else None,
-                "sandbox": (view.run.sandbox if view.run else "") or None,
-                "takes": _worker_as_json(fleet.takes(view)),
-                "commit": view.status.commit if view.status else None,
-                "campaign": view.campaign or None,
-                "questions": [{"name": q.name, "text": q.body, "options": q.options} for q in view.questions],
-                "needs_human": view.needs_human,
-                "faults": [str(fault) for fault in view.faults],
-            }
-            for view in fleet.tasks.values()
-        },
-        "locks": {
-            name: {
-                "holder": _ticket(view.holder) if view.holder else None,
-                "waiting": [_ticket(ticket) for ticket in view.waiting],
-                "lasted": list(view.lasted),
-            }
-            for name, view in sorted(fleet.locks.items())
-        },
-        "faults": [str(fault) for fault in fleet.faults],
-    }
+@click.command(short_help="All that is known of a task.")
+@click.argument("task")
+@click.option("--json", "as_json", is_flag=True, help="For a program to read.")
+@click.pass_obj
+def show(explicit: str | None, task: str, as_json: bool) -> None:
+    """Show what is known of TASK: its state, its agent, how the newest attempt goes or went, what it has used."""
+    from tui.describe import describe_task
+    from tui.text import plain
 
-
-def _machine_as_json(machine: Machine, now: datetime) -> dict[str, Any]:
-    fields = ("host", "cores", "load", "memory_total_mib", "memory_free_mib", "disk_total_mib", "disk_free_mib")
-    return {
-        "at": rfc3339(machine.at),
-        "stale": stale(machine, now),
-        **{name: getattr(machine, name) for name in fields},
-    }
-
-
-def _worker_as_json(worker: Worker | None) -> dict[str, Any] | None:
-    if worker is None:
-        return None
-    return {name: getattr(worker, name) for name in ("cpu_percent", "memory_mib", "processes")}
-
-
-def _ticket(ticket: Ticket) -> dict[str, Any]:
-    return {
-        "task": ticket.task or None,
-        "attempt": ticket.attempt or None,
-        "what": ticket.what or None,
-        "since": rfc3339(ticket.since),
-        "pid": ticket.pid or None,
-        "host": ticket.host or None,
-    }
-
-
-def _text(value: object) -> str:
-    return str(value)
+    state = state_dir(explicit)
+    fleet, now = read_fleet(state), utc_now()
+    view = fleet.tasks.get(task)
+    if view is None:
+        raise NotThere(f"there is no task {task!r}", todo="'opsroom status' lists them")
+    if as_json:
+        click.echo(json.dumps(task_as_json(view, fleet, now), indent=2, default=str))
+        return
+    for line in describe_task(view, fleet, now, quiet=False):
+        click.echo(plain(line).rstrip())
 
 
 PLAIN = bytes((0x0A, *range(0x20, 0x7F)))

@@ -9,8 +9,9 @@ import pytest
 
 from state.lease import Holding
 from state.machine import Hold, Holds, Machine, Worker
-from state.model import Lease, encode
+from state.model import AgentReport, Attempt, Lease, encode
 from state.times import rfc3339, utc_now
+from state.usage import Usage
 from tests.stories import Said, Story
 
 STATUS = 'state = "running"\nsince = 2026-11-21T10:00:00Z\nby = "orchestrator"\nattempt = 1\n'
@@ -113,6 +114,65 @@ def test_json_is_for_programs(story: Story) -> None:
     assert found["orchestrator"]["alive"] is False
     assert found["machine"]["memory_total_mib"] > 0
     assert (found["holds"], found["faults"]) == ([], [])
+
+
+USED = Usage(tokens=3_150, input_tokens=3_000, cached_tokens=600, output_tokens=150, dollars=0.02, unpriced=150)
+
+
+def write_report(story: Story, name: str, **fields: Any) -> None:
+    now = utc_now()
+    usual: dict[str, Any] = {"kind": "codex", "version": "0.169.0", "model": "gpt-5.2-codex", "usage": USED}
+    usual |= {"session": "01a1fc01-d7cd-7492-ade1-c66a2b8dd189", "events": 12, "unknown": 2, "retries": 3}
+    folder = story.state.task(name).attempt(1)
+    folder.root.mkdir(parents=True, exist_ok=True)
+    run = Attempt(supervisor=1, supervisor_start=1, boot="b", host="h", started=now - timedelta(minutes=3))
+    folder.run.write_bytes(encode(run))
+    folder.report.write_bytes(encode(AgentReport(at=now, **(usual | fields))))
+
+
+def test_what_everything_used_and_what_of_it_today(story: Story) -> None:
+    write_task(story, "0001")
+    assert "used:" not in story.opsroom("status").out
+    write_report(story, "0001")
+    line = next(line for line in story.opsroom("status").out.splitlines() if line.startswith("used:"))
+    assert line == "used: 3,150 tokens, $0.02+?; today: 3,150 tokens, $0.02+?"
+
+
+def test_json_has_the_agent_its_usage_and_what_is_not_known_of_it(story: Story) -> None:
+    write_task(story, "0001")
+    write_report(story, "0001", verdict="failed", failure="authentication", why="Please run /login")
+    write_task(story, "0002")
+    write_report(story, "0002", usage=Usage(tokens=70, unpriced=70))
+    found = json.loads(story.opsroom("status", "--json").out)
+    report = found["tasks"]["0001"]["report"]
+    assert (report["kind"], report["version"], report["unknown"], report["retries"]) == ("codex", "0.169.0", 2, 3)
+    assert (report["verdict"], report["failure"], report["why"]) == ("failed", "authentication", "Please run /login")
+    usage = found["tasks"]["0001"]["usage"]
+    assert (usage["cached_tokens"], usage["dollars"], usage["unpriced"]) == (600, 0.02, 150)
+    assert found["tasks"]["0002"]["usage"]["dollars"] is None
+    assert (found["usage"]["tokens"], found["usage"]["dollars"], found["today"]["unpriced"]) == (3_220, 0.02, 220)
+
+
+def test_a_task_is_shown_as_in_the_control_room(story: Story) -> None:
+    write_task(story, "0001", title="first of all")
+    write_report(story, "0001", verdict="failed", failure="rate_limit", why="429 \x1b[2J slow down")
+    said = story.opsroom("show", "0001")
+    assert (said.status, said.err) == (0, "")
+    lines = [line.strip() for line in said.out.splitlines()]
+    assert "runs       codex 0.169.0 · gpt-5.2-codex · session 01a1fc01-d7cd" in lines
+    assert any(re.fullmatch(r"verdict    failed: rate limit  from its stream, \d+s ago", line) for line in lines)
+    assert "it said    429 \ufffd[2J slow down" in lines
+    assert "unknown    2 of 12 events are not understood, shown in the log" in lines
+    assert "tokens     3,000 in (600 cached) · 150 out" in lines
+    assert "usage      3,150 tokens · $0.02+? · 3m in 1 attempt" in lines
+    assert json.loads(story.opsroom("show", "0001", "--json").out)["report"]["failure"] == "rate_limit"
+
+
+def test_a_task_that_is_not_there_is_exit_status_1(story: Story) -> None:
+    for arguments in (("0007",), ("0007", "--json")):
+        said = story.opsroom("show", *arguments)
+        assert (said.status, said.out) == (1, "")
+        assert said.err == "opsroom: there is no task '0007'; 'opsroom status' lists them\n"
 
 
 def test_faults_are_shown_and_hide_nothing_else(story: Story) -> None:
