@@ -194,6 +194,7 @@ class CampaignRuns:
             seconds=f"{usage.seconds:.1f}" if usage.seconds else "",
             tokens=usage.tokens or "",
             dollars=f"{usage.dollars:.4f}" if usage.dollars else "",
+            unpriced=usage.unpriced or "",
             attempt=status.attempt,
             repairs=status.repairs or "",
             why="" if decision.result == "success" else status.why,
