@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from opsroom.trial.scene import FILE, WORDS
 from state.agent_events import PROVIDER_FAILURES
-from state.model import NEEDS_HUMAN, AgentReport
+from state.model import NEEDS_HUMAN
 from state.views import TaskView
 
 __all__ = ["Seen", "Verdict", "judge"]
@@ -20,6 +20,7 @@ TODO = {
     "agent": "its own words are in stdout.log and stderr.log",
 }
 """By the class of a failure."""
+FOLLOWS = "is the model one that follows instructions and uses tools?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,20 @@ def judge(seen: Seen) -> Verdict:
         result = task.result.outcome if task.result else ""
         said = "" if result == "success" else "it gave no 'opsroom result success', as it was told to"
         return Verdict(True, remark=said)
-    if report is not None and report.verdict == "failed":
-        return Verdict(False, f"{_words(report)}: {report.why}", TODO.get(report.failure, TODO["agent"]))
-    if task.state == "merged" or (task.state == "done" and seen.content is None):
+    failed = report if report is not None and report.verdict == "failed" else None
+    if failed is not None and failed.failure in PROVIDER_FAILURES:
+        why = f"the provider failed ({failed.failure.replace('_', ' ')}): {failed.why}"
+        return Verdict(False, why, TODO[failed.failure])
+    if task.state in NEEDS_HUMAN and (task.questions or task.stop_reason):
+        words = task.stop_reason or task.questions[0].body.strip()
+        return Verdict(False, f"it did not do it but asked: {words}", FOLLOWS)
+    if task.exit is not None and task.exit.reason == "timeout":
+        return Verdict(False, f"it ran out of time after {task.exit.seconds:.0f} s", TODO["interrupted"])
+    if failed is not None:
+        return Verdict(False, f"its run failed: {failed.why}", TODO.get(failed.failure, TODO["agent"]))
+    if task.state in ("merged", "done"):
         has = "is not there" if seen.content is None else f"has {seen.content[:80]!r} in it, not {WORDS!r}"
-        return Verdict(False, f"it ended well, but {FILE} {has}", "is the model able to follow instructions?")
-    if task.state in NEEDS_HUMAN and (asked := task.questions or task.stop_reason):
-        words = asked if isinstance(asked, str) else asked[0].body.strip()
-        return Verdict(False, f"it did not do it but asked: {words}", "is the model able to follow instructions?")
+        return Verdict(False, f"it ended well, but {FILE} {has}", FOLLOWS)
     why = task.status.why if task.status else ""
     why += f"; the last that it said: {report.said}" if why and report and report.said else ""
     return Verdict(False, why or seen.given_up or f"the task ended as {task.state or 'nothing'}", TODO["agent"])
-
-
-def _words(report: AgentReport) -> str:
-    """What kind of failure it was, in a few words."""
-    whose = "the provider" if report.failure in PROVIDER_FAILURES else "the run"
-    return f"{whose} failed ({report.failure.replace('_', ' ')})"
