@@ -73,7 +73,9 @@ class Orchestrator:
                 stderr=errors,
             )
         story.wait(lambda: lease.held(story.state) or self.process.poll() is not None, "the orchestrator to start")
-        if "--once" not in options:  # it holds the lease before it can do without the disk: wait until it takes commands
+        if (
+            "--once" not in options
+        ):  # it holds the lease before it can do without the disk: wait until it takes commands
             story.outcome(story.send("kill", task="9999"))
 
     def said(self) -> str:
