@@ -138,5 +138,5 @@ def decode_line(line: bytes) -> tuple[Known, Place] | None:
     """The event of a line, and its place; None for an event of the orchestrator's own, and for what is none."""
     try:
         return _decoder.decode(line), _place.decode(line)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -35,7 +35,7 @@ class Parser(Protocol):
     def event(self, name: str, line: bytes) -> list[Event] | None:
         """The events of one line, a JSON object whose `type` is `name`; None where that is not known.
 
-        Raises `msgspec.MsgspecError` where it has not the shape that it has in the versions that are known.
+        Raises `msgspec.MsgspecError` or `UnicodeDecodeError` where it has not the shape of the versions that are known.
         """
 
     def end(self) -> list[Event]:

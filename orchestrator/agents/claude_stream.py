@@ -74,7 +74,7 @@ class Line(msgspec.Struct):
     qwen_code_version: str = ""
     message: _Message | None = None
     uuid: str = ""
-    is_error: bool = False
+    is_error: bool | None = None
     is_api_error_message: bool = False
     api_error_status: int | None = None
     error_status: int | None = None
@@ -98,6 +98,7 @@ class StreamParser:
     """The parser of one run. What its messages tell of tokens counts until a `result` tells better."""
 
     def __init__(self) -> None:
+        self.begun = False
         self._messages, self._results = Sum(), Sum()
 
     def event(self, name: str, line: bytes) -> list[Event] | None:
@@ -121,6 +122,7 @@ class StreamParser:
 
     def _system(self, line: Line) -> list[Event] | None:
         if line.subtype == "init":
+            self.begun = True
             version = line.claude_code_version or line.qwen_code_version
             return [SessionStarted(session=line.session_id, model=line.model, version=version)]
         if line.subtype == "api_retry":
@@ -157,7 +159,7 @@ class StreamParser:
         if (used := self.usage_of(line)) is not None:
             self._results.put(line.uuid, used)
             events.append(self._used())
-        if line.is_error or line.subtype != "success":
+        if line.is_error is not False or line.subtype != "success":
             failed = providers.failed(text or line.subtype, fatal=True, status=line.api_error_status)
             if line.subtype in LIMITS:
                 failed = type(failed)(text=text or line.subtype, fatal=True, failure="limit")
@@ -210,6 +212,6 @@ def _content(raw: msgspec.Raw) -> str:
         return ""
     try:
         found = _text_block.decode(data)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return data.decode("utf-8", "replace")[:TEXT]
     return (found if isinstance(found, str) else "\n".join(block.text for block in found))[:TEXT]

@@ -8,8 +8,8 @@ import msgspec
 
 from orchestrator.agents import providers
 from orchestrator.agents.adapter import Adapter, Run
+from orchestrator.agents.counting import total
 from state.agent_events import TEXT, Event, Failed, Finished, Message, SessionStarted, ToolCall, ToolResult, Used
-from state.usage import Usage
 
 __all__ = ["ADAPTER"]
 
@@ -113,15 +113,7 @@ def _item(item: _Item, *, completed: bool) -> list[Event] | None:
 
 
 def _used(tokens: _Tokens) -> Used:
-    total = tokens.input_tokens + tokens.output_tokens
-    usage = Usage(
-        tokens=total,
-        input_tokens=tokens.input_tokens,
-        cached_tokens=tokens.cached_input_tokens,
-        output_tokens=tokens.output_tokens,
-        reasoning_tokens=tokens.reasoning_output_tokens,
-        unpriced=total,
-    )
+    usage = total(tokens.input_tokens, tokens.cached_input_tokens, tokens.output_tokens, tokens.reasoning_output_tokens)
     return Used(usage=usage, of_session=True)
 
 

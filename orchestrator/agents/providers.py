@@ -20,8 +20,8 @@ WORDS = (
     ("overload", r"overload|high demand|at capacity|temporarily unavailable|service unavailable|server busy"),
     (
         "authentication",
-        r"\bapi.?key\b|unauthori[sz]ed|authenticat|not logged in|\blog ?in\b|\bsign ?in\b|permission.?denied"
-        r"|\bforbidden\b|\bcredentials?\b|token (?:has )?expired|invalid.?grant",
+        r"\bapi.?key\b|unauthori[sz]ed|authenticat|no auth type|not logged in|\blog ?in\b|\bsign ?in\b"
+        r"|permission.?denied|\bforbidden\b|\bcredentials?\b|token (?:has )?expired|invalid.?grant",
     ),
     (
         "connection",

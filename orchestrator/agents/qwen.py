@@ -2,17 +2,20 @@
 
 A failure of the API is a `result` that is a success, and its words are text of the model that ends in `[API Error: …]`.
 The usage of its `result` counts the whole session, so what counts is the sum of its messages; the cached tokens are a
-part of the input there. A sub-agent that fails tells so by a `result` of its own, which took no time and no turn.
+part of the input there. What came of a command isn't told. A sub-agent that fails tells so by a `result` of its own,
+which took no time and no turn.
 """
 
 import re
 from collections.abc import Mapping
 
+import msgspec
+
 from orchestrator.agents import providers, raw
 from orchestrator.agents.adapter import Adapter, Run
 from orchestrator.agents.claude_stream import Line, StreamParser, Tokens
 from orchestrator.agents.counting import total
-from state.agent_events import TEXT, Event, Failed, Finished, Message
+from state.agent_events import TEXT, Event, Failed, Finished, Message, ToolResult
 from state.usage import Usage
 
 __all__ = ["ADAPTER"]
@@ -29,6 +32,14 @@ class _Parser(StreamParser):
         super().__init__()
         self._failed = ""
         """The words of the API's failure, where the model's newest message ended in one."""
+
+    def event(self, name: str, line: bytes) -> list[Event] | None:
+        events = super().event(name, line)
+        if name != "user" or events is None:
+            return events
+        # a command that exited with 1 is no error to it
+        trusted = (event for event in events if isinstance(event, ToolResult))
+        return [msgspec.structs.replace(event, ok=None if event.ok else event.ok) for event in trusted]
 
     def assistant(self, line: Line) -> list[Event]:
         found: list[Event] = []
@@ -48,9 +59,9 @@ class _Parser(StreamParser):
 
     def result(self, line: Line) -> list[Event]:
         said = raw.message(line.error)
-        if line.is_error and not line.num_turns and not line.duration_ms:
+        if line.is_error and self.begun and not line.num_turns and not line.duration_ms:
             return [providers.failed(said, fatal=False)]
-        if line.is_error or line.subtype != "success":
+        if line.is_error is not False or line.subtype != "success":
             text = (said or line.result or line.subtype)[:TEXT]
             return [providers.failed(text, fatal=True), Finished(ok=False, text=text)]
         failed = _API_ERROR.search(line.result)
@@ -69,7 +80,8 @@ def _arguments(run: Run) -> list[str]:
 
 
 def _environment(run: Run) -> Mapping[str, str]:
-    return {"QWEN_CODE_NO_RELAUNCH": "true"}
+    # by this name it also sees that a key and an address of OpenAI's kind in the environment are meant for it
+    return {"QWEN_CODE_NO_RELAUNCH": "true"} | ({"OPENAI_MODEL": run.model} if run.model else {})
 
 
 ADAPTER = Adapter(

@@ -20,7 +20,7 @@ def call(raw: msgspec.Raw) -> str:
     data = bytes(raw)
     try:
         return _command.decode(data).command[:TEXT]
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return data.decode("utf-8", "replace")[:TEXT]
 
 
@@ -29,7 +29,7 @@ def text(raw: msgspec.Raw) -> str:
     data = bytes(raw)
     try:
         return _string.decode(data)[:TEXT]
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "" if data == b"null" else data.decode("utf-8", "replace")[:TEXT]
 
 
@@ -44,6 +44,6 @@ def message(raw: msgspec.Raw) -> str:
     """The `message` of an error that is an object, or the error itself where it is words."""
     try:
         found = _worded.decode(bytes(raw))
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return text(raw)
     return (found.message if isinstance(found, _Worded) else found or "")[:TEXT]

@@ -29,6 +29,8 @@ __all__ = ["LINE", "Reading", "Told"]
 
 LINE = 10 * 1024 * 1024
 """Bytes that one line may have; of a longer one only its type and its beginning are known."""
+BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for what is no JSON, is of another shape, is no text, or is nested too deeply."""
 _EVENT = re.compile(rb"\{\s*\"")
 """How an event begins. Words in braces are none."""
 _TYPE = re.compile(rb"\{\"type\":\"([\w.]{1,100})\"")
@@ -150,7 +152,8 @@ class Reading:
             return [_unknown("", line, damaged=True)]
         if (match := _TYPE.match(line)) is None:
             return [_unknown("", line)]
-        return self._events(match[1].decode(), match[0] + b"}") or [_unknown(match[1].decode(), line)]
+        name = match[1].decode()
+        return self._known(name, match[0] + b"}") or [_unknown(name, line)]
 
     def beside(self, name: str, data: bytes) -> list[tuple[Event, Place]]:
         """What a file beside the stream tells, taken as a line of the type `name`."""
@@ -198,12 +201,15 @@ class Reading:
     def _events(self, name: str, line: bytes) -> list[Event]:
         try:
             events = self._parser.event(name, line)
-        except (msgspec.MsgspecError, RecursionError):
-            try:
-                events = self._parser.event(name, line.decode("utf-8", "replace").encode())
-            except (msgspec.MsgspecError, RecursionError):
-                events = None
+        except BROKEN:
+            events = self._known(name, line.decode("utf-8", "replace").encode())
         return [_unknown(name, line)] if events is None else events
+
+    def _known(self, name: str, line: bytes) -> list[Event] | None:
+        try:
+            return self._parser.event(name, line)
+        except BROKEN:
+            return None
 
     def _take(self, events: list[Event], found: list[tuple[Event, Place]]) -> None:
         told = self.told
@@ -216,7 +222,7 @@ def _name_of(line: bytes) -> str | None:
     """The `type` of a JSON object; '' for one without, None for what is no JSON object."""
     try:
         return _head.decode(line).type
-    except (msgspec.MsgspecError, RecursionError):
+    except BROKEN:
         return None
 
 
