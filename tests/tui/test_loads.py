@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from state import files
+from state.agent_events import Message, Place, encode_line
 from tests.tui.builder import NOW, FleetBuilder
 from tui import loads, pictures
-from tui.loads import LogTail
+from tui.loads import EventTail, LogTail
 from tui.text import plain
 
 
@@ -46,6 +48,52 @@ def test_who_is_too_far_behind_begins_at_the_newest_lines(fleet: FleetBuilder, m
     fleet.log("a", *(f"line {number}" for number in range(100)))
     found = tail.read()
     assert ([plain(line) for line in found.lines], found.reset) == (["line 97", "line 98", "line 99"], True)
+
+
+def says(fleet: FleetBuilder, seq: int, text: str) -> None:
+    line = encode_line(Message(text=text), Place(seq, 0))
+    files.append(fleet.state.root, fleet.state.task("a").attempt(1).events, line)
+
+
+def test_events_are_read_on_with_standard_error_beside_them(fleet: FleetBuilder) -> None:
+    tail = EventTail(fleet.state, "a", 1)
+    says(fleet, 1, "one\ntwo")
+    fleet.log("a", '{"type":"message"}')
+    first = tail.read()
+    assert ([plain(line) for line in first.lines], first.reset) == (["one", "two"], True)
+    says(fleet, 1, "one\ntwo")
+    says(fleet, 2, "three")
+    fleet.log("a", "oh no", stream="stderr")
+    second = tail.read()
+    assert ([plain(line) for line in second.lines], second.reset) == (["three", "│ oh no"], False)
+    assert tail.read().lines == []
+
+
+def test_who_is_too_far_behind_in_events_begins_at_the_newest(
+    fleet: FleetBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loads, "CHUNK", 200)
+    monkeypatch.setattr(loads, "CHUNKS", 2)
+    monkeypatch.setattr(loads, "FIRST", 3)
+    tail = EventTail(fleet.state, "a", 1)
+    says(fleet, 1, "first")
+    tail.read()
+    for seq in range(2, 50):
+        says(fleet, seq, f"line {seq}")
+    found = tail.read()
+    assert ([plain(line) for line in found.lines], found.reset) == (["line 47", "line 48", "line 49"], True)
+    says(fleet, 50, "more")
+    assert [plain(line) for line in tail.read().lines] == ["more"]
+
+
+def test_events_that_are_exchanged_begin_anew(fleet: FleetBuilder) -> None:
+    tail = EventTail(fleet.state, "a", 1)
+    says(fleet, 1, "the first and the longest of all")
+    tail.read()
+    path = fleet.state.task("a").attempt(1).events
+    fleet.text(path, encode_line(Message(text="another"), Place(1, 0)).decode())
+    found = tail.read()
+    assert ([plain(line) for line in found.lines], found.reset) == (["another"], True)
 
 
 def test_a_log_that_leads_out_is_a_word_in_the_pane(fleet: FleetBuilder, tmp_path: Path) -> None:

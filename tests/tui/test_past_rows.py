@@ -148,6 +148,22 @@ def test_two_runs_fit_beside_each_other(past: Past, columns: int) -> None:
     assert max(width(plain(one)) for one in shown) <= max(columns, 30)
 
 
+def test_a_price_that_nobody_knows_is_not_said_to_be_nothing(empty: FleetBuilder) -> None:
+    line = "2026-11-21T09:00:00+00:00 | index=1 | file=a.py | result=success | seconds=12 | tokens=9000 | unpriced=9000"
+    empty.campaign("c", ["a.py"], [line], "complete")
+    spent = Usage(tokens=9000, unpriced=9000, seconds=12, attempts=1)
+    empty.task("c-0001", "merged", attempt=1, campaign="c", item="a.py", index=1, usage=spent)
+    empty.run("c", 1, ago(hours=2), ended=NOW, halted="complete", items=1, results={"success": 1}, spent=spent)
+    past = build(read_fleet(empty.state), ())
+    assert "$?" in said(campaign_rows(past)[0], 80)
+    assert "$?" in said(campaign_rows(past)[1], 80)
+    found = [plain(one) for one in row_lines(item_rows(past.campaigns[0], None)[0], NOW)]
+    assert "took        12s · 9,000 tokens · $?" in found
+    run = past.campaigns[0].runs[0]
+    shown = {plain(one)[:12].strip(): plain(one)[12:].split() for one in compared(run, run, 100, NOW)}
+    assert (shown["cost"], shown["a success"][:3]) == (["$?", "$?"], ["$?", "·", "12s"])
+
+
 def test_what_a_success_cost_and_what_the_metric_gained_are_compared(past: Past) -> None:
     second, first = past.campaigns[0].runs
     shown = {plain(one)[:12].strip(): plain(one)[12:].split() for one in compared(first, second, 100, NOW)}

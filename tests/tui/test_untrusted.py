@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from state.agent_events import Failed, Finished, Message, SessionStarted, ToolCall, ToolResult, Unknown
 from state.envelope import Campaign, Check, Metric, Policy, Proposal
 from state.machine import Hold, Worker
 from state.usage import Usage
@@ -72,6 +73,19 @@ def hostile(tmp_path: Path) -> FleetBuilder:
     fleet.exit("a", reason=TEXT, error=TEXT, status=None)
     fleet.log("a", *(EVIL.replace("\n", "") for _ in range(5)))
     fleet.log("a", EVIL.replace("\n", ""), stream="stderr")
+    fleet.agent(
+        "b",
+        1,
+        *(
+            SessionStarted(session=EVIL, model=EVIL, version=EVIL),
+            Message(text=EVIL),
+            Message(text=EVIL, thinking=True),
+        ),
+        *(ToolCall(id="1", tool=EVIL, input=EVIL), ToolCall(id="2", tool="bash", input=EVIL)),
+        *(ToolResult(id="1", ok=False, output=EVIL), Failed(text=EVIL, failure=EVIL), Failed(text=EVIL, fatal=True)),
+        *(Unknown(type=EVIL, raw=EVIL), Finished(ok=False, text=EVIL)),
+        **dict.fromkeys(("kind", "session", "resumed", "model", "version", "said", "verdict", "failure", "why"), TEXT),
+    )
     fleet.result("a", TEXT, summary=TEXT, learned=TEXT, commits=[TEXT])
     fleet.capture("a", NOW, b"\x1b[31m", of=TEXT, note=TEXT)
     evil_name = "20261121T101502.123456Z-\x1b]0;x\x07[bad].png"
@@ -88,7 +102,7 @@ async def test_nothing_obeyed_by_a_terminal_reaches_the_screen(hostile: FleetBui
         assert {"task:a", "task:unknown", "task:broken", "campaign:strict"} <= set(keys)
         for key in keys:
             await person.select(key)
-            for pane in "123456" if key in ("task:a", "campaign:strict") else "1":
+            for pane in "123456" if key in ("task:a", "task:b", "campaign:strict") else "1":
                 await person.press(pane)
                 await person.pilot.pause(0.07)
                 check(person.app.screen._compositor.render_strips())
@@ -96,6 +110,11 @@ async def test_nothing_obeyed_by_a_terminal_reaches_the_screen(hostile: FleetBui
             await person.pilot.pause()
             check(person.app.screen._compositor.render_strips())
             await person.press("escape")
+        await person.select("task:b")
+        await person.press("4")
+        await person.sees("✗ failed", "■ finished: failed")
+        check(person.app.screen._compositor.render_strips())
+        await person.press("1")
         for entry in person.app.fleet.needs.entries:
             await person.press("n")
             await person.pilot.pause()
