@@ -22,9 +22,10 @@ from pathlib import Path
 
 from orchestrator.agents import KINDS, adapter
 
-__all__ = ["CannotInstall", "folder", "install", "locked", "pinned"]
+__all__ = ["CannotInstall", "folder", "install", "installed", "locked", "pinned"]
 
 PACKAGE = Path(__file__).with_name("package.json")
+PROGRAMS = Path("node_modules", ".bin")
 SECONDS = 600.0
 """How long one CLI may take to install, and another's installing of it is waited for."""
 ANSWER_SECONDS = 60.0
@@ -54,6 +55,14 @@ def folder(name: str) -> Path:
     return Path(cache).expanduser() / "opsroom" / "agents" / version / name
 
 
+def installed(name: str) -> Path:
+    """The folder for PATH in which the CLI `name` is; raises `CannotInstall` where it is not installed."""
+    programs = folder(name) / PROGRAMS
+    if not programs.is_dir():
+        raise CannotInstall(f"{name} is not installed: python -m tests.agents.install {name}")
+    return programs
+
+
 def install(name: str, seconds: float = SECONDS) -> Path:
     """The folder for PATH in which the CLI `name` is, after it was installed unless it was already.
 
@@ -61,7 +70,7 @@ def install(name: str, seconds: float = SECONDS) -> Path:
     """
     package, version = pinned(name)
     place = folder(name)
-    programs = place / "node_modules" / ".bin"
+    programs = place / PROGRAMS
     if programs.is_dir():
         return programs
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +83,7 @@ def install(name: str, seconds: float = SECONDS) -> Path:
             wanted = {"private": True, "dependencies": {package: version}}
             (partial / "package.json").write_text(json.dumps(wanted))
             _run_npm(partial, package, seconds)
-            _try(partial / "node_modules" / ".bin" / adapter(name).program, version)
+            _try(partial / PROGRAMS / adapter(name).program, version)
             partial.rename(place)
     return programs
 
@@ -129,8 +138,8 @@ def _try(program: Path, version: str) -> None:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CannotInstall(f"{program} was installed and does not start: {error}") from None
-    if version not in done.stdout:
-        said = (done.stdout + done.stderr).strip()[-400:]
+    said = (done.stdout + done.stderr).strip()[-400:]  # pi says it on standard error
+    if version not in said:
         raise CannotInstall(f"{program} --version says {said!r}, which is not {version}")
 
 

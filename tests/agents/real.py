@@ -191,7 +191,7 @@ class Real:
 @contextlib.contextmanager
 def playing(name: str, folder: Path, model: ModelServer, patched: pytest.MonkeyPatch) -> Iterator[Real]:
     """A story of the real CLI `name`; when it ends no key may be found in anything that was written."""
-    programs = install.install(name)
+    programs = install.installed(name)
     setup = SETUPS[name](model.url("agent"))
     home = folder / "home"
     for path, text in setup.home.items():

@@ -61,7 +61,10 @@ def test_every_kind_is_pinned_at_the_version_that_its_adapter_was_written_for() 
 
 
 def test_it_is_installed_once_outside_of_the_tree(machine: Machine, tmp_path: Path) -> None:
+    with pytest.raises(CannotInstall, match=r"python -m tests.agents.install codex"):
+        install.installed("codex")
     programs = install.install("codex")
+    assert install.installed("codex") == programs
     assert programs.is_relative_to(tmp_path / "cache" / "opsroom" / "agents")
     assert (programs / "codex").is_file()
     assert install.install("codex") == programs
