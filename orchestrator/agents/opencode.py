@@ -164,5 +164,10 @@ ADAPTER = Adapter(
         *("OPENROUTER_API_KEY", "GROQ_API_KEY", "XAI_API_KEY", "MISTRAL_API_KEY", "DEEPSEEK_API_KEY"),
     ),
     variables=("OPENCODE_CONFIG", "OPENCODE_CONFIG_CONTENT", "OPENCODE_PERMISSION", "OPENCODE_DISABLE_MODELS_FETCH"),
-    credentials=("~/.local/share/opencode/auth.json", "~/.config/opencode"),
+    credentials=(
+        "~/.local/share/opencode/auth.json",
+        # not their folder, into which it writes
+        *(f"~/.config/opencode/{name}" for name in ("opencode.json", "opencode.jsonc", "config.json", "AGENTS.md")),
+        *(f"~/.config/opencode/{name}" for name in ("agent", "agents", "command", "commands", "plugin", "plugins")),
+    ),
 )
