@@ -3,6 +3,12 @@
 A run succeeded when it exited with 0, its stream began and ended as it should, nothing fatal was told and nothing of
 it is lost. An exit status alone proves nothing: some agents exit with 0 when their provider failed, or when they were
 interrupted. Whether anything was committed is asked of git, and elsewhere.
+
+That nothing is lost can't always be known. A line that can't be read, while it begins as an event does, is known to be
+lost, and then no run is a success; so is the line that a stream begins with, the one that it ends with, and one that
+tells of a failure where nothing else does. What a message, a piece of one, a tool's call or its result would have said
+is no evidence of how the run went: where such a line is missing as a whole, or its beginning is, nobody can know.
+`tests/orchestrator/agents/test_stream_properties.py` has by name which lines each agent's success needs.
 """
 
 from typing import NamedTuple
@@ -35,8 +41,13 @@ def judge(told: Told, ended: Exit | None, errors: str = "") -> Verdict:
         return Verdict(False, "interrupted", "its supervisor is gone")
     trouble = told.fatal or told.trouble
     if ended.reason != "exited":
-        waited = trouble is not None and ended.reason in ("timeout", "silent")
-        return _by(trouble) if waited and trouble else Verdict(False, "interrupted", f"it was ended: {ended.reason}")
+        why = f"it was ended: {ended.reason}"
+        if ended.reason not in ("timeout", "silent"):
+            return Verdict(False, "interrupted", why)
+        if trouble is not None:
+            return _by(trouble)
+        # some try again for ever before the model has said a word, and tell so on standard error alone
+        return Verdict(False, "interrupted", why) if told.worked else _by_errors(errors, why, "interrupted")
     if told.fatal is not None:
         return _by(told.fatal)
     status = ended.status

@@ -235,3 +235,12 @@ def test_a_long_result_of_claudes_is_not_taken_for_a_success() -> None:
     told, events = read("claude", *lines, result.replace(b"All done", b"x" * (LINE + 1)))
     assert told.finished is None
     assert isinstance(events[-1][0], Unknown)
+
+
+def test_gemini_tries_for_ever_and_tells_so_on_standard_error_alone() -> None:
+    begun, errors = recorded("gemini", "err500").stream, "Attempt 7 failed with status 429. Retrying with backoff...\n"
+    verdict = judged("gemini", begun, status=-9, reason="timeout", errors=errors)
+    assert (verdict.success, verdict.failure) == (False, "rate_limit")
+    assert judged("gemini", begun, status=-9, reason="cancelled", errors=errors).failure == "interrupted"
+    worked = b"".join(recorded("gemini", "success").lines[:3])
+    assert judged("gemini", worked, status=-9, reason="timeout", errors=errors).failure == "interrupted"
