@@ -10,6 +10,7 @@ from tests.tui.builder import NOW, FleetBuilder, ago, silence
 
 SESSION = "01a1fc01-d7cd-7492-ade1-c66a2b8dd189"
 SAYS = "Invalid API key · Please run /login"
+NOT_LET_IN = f"the provider did not let it in: {SAYS}"
 HAS_USED = Usage(
     tokens=41_210, input_tokens=38_000, cached_tokens=12_000, output_tokens=3_210, reasoning_tokens=1_000, dollars=0.31
 )
@@ -63,7 +64,7 @@ def real_agents(root: Path) -> FleetBuilder:
         agent="claude",
         base="main",
         usage=Usage(attempts=2, seconds=31.0, tokens=2_400, dollars=0.02, unpriced=1_200),
-        why=f"authentication: {SAYS}",
+        why=NOT_LET_IN,
         failure="provider",
     )
     fleet.attempt("0002", 2, started=ago(minutes=3))
@@ -84,7 +85,7 @@ def real_agents(root: Path) -> FleetBuilder:
         why=SAYS,
         until=NOW + timedelta(minutes=30),
     )
-    fleet.holds(Hold(kind="provider", agent="claude", why=f"authentication: {SAYS}", since=ago(minutes=2), failures=2))
+    fleet.holds(Hold(kind="provider", agent="claude", why=NOT_LET_IN, since=ago(minutes=2), failures=2))
 
     used = Usage(tokens=9_000, input_tokens=8_000, output_tokens=1_000, unpriced=9_000)
     fleet.task(

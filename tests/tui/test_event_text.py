@@ -1,8 +1,13 @@
 """An agent's events as a person reads them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from orchestrator import agents
+from orchestrator.agents.reading import Reading
 from state.agent_events import (
     Event,
     Failed,
@@ -56,6 +61,36 @@ def test_a_run_reads_as_a_conversation() -> None:
         "· 41,210 tokens · $0.31 so far",
         "Line 211 is fixed; the checks run again.",
     ]
+
+
+STREAMS = Path(__file__).parents[1] / "streams"
+
+
+def told_by(kind: str, scenario: str) -> list[str]:
+    reading, text = Reading(agents.adapter(kind).parser()), EventText()
+    events = reading.feed((STREAMS / kind / f"{scenario}.jsonl").read_bytes()) + reading.end()
+    return [plain(one) for event, place in events for one in text.lines(encode_line(event, place))]
+
+
+@pytest.mark.parametrize("kind", ["codex", "claude"])
+def test_a_recorded_run_can_be_read(kind: str) -> None:
+    lines = [one for one in told_by(kind, "success") if "tokens" not in one and not one.startswith("! warning")]
+    assert lines[0].startswith("▸ session ")
+    assert lines[1:5] == [
+        "I will write the file.",
+        "$ printf 'hello from agent\\n' > hello.txt && cat hello.txt",
+        "  ✓ ok",
+        "    hello from agent",
+    ]
+    assert lines[-2:] == ["All done: hello.txt is committed.", "■ finished"]
+
+
+@pytest.mark.parametrize("kind", ["codex", "claude"])
+def test_a_recorded_failure_has_the_providers_words(kind: str) -> None:
+    lines = told_by(kind, "err500")
+    assert any(one.startswith("↻ ") for one in lines)
+    assert [one[:2] for one in lines[-2:]] == ["✗ ", "■ "]
+    assert lines[-2].partition("  ")[2] == lines[-1].partition("  ")[2]
 
 
 def test_only_what_is_fatal_has_the_tone_of_trouble() -> None:

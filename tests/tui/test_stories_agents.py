@@ -10,7 +10,7 @@ from state import files
 from state.agent_events import Message, Place, encode_line
 from state.model import AgentReport, decode, encode
 from state.usage import Usage
-from tests.tui.agents import SAYS, real_agents
+from tests.tui.agents import NOT_LET_IN, SAYS, real_agents
 from tests.tui.builder import NOW, FleetBuilder
 from tests.tui.room import Person, opened
 
@@ -133,9 +133,9 @@ async def test_the_verdict_says_by_whose_words(fleet: FleetBuilder) -> None:
 
 async def test_an_agent_that_nobody_signed_in_is_held_with_the_providers_words(fleet: FleetBuilder) -> None:
     async with reading(fleet) as person:
-        await person.sees(f"claude held 2m: authentication: {SAYS}")
+        await person.sees(f"claude held 2m: {NOT_LET_IN}")
         await person.select("task:0002")
-        await person.sees(f"held       for 2m: authentication: {SAYS[:15]}")
+        await person.sees("held       for 2m: the provider did not let it in: Invalid")
 
 
 async def test_what_a_running_attempt_costs_is_on_the_screen_at_once(fleet: FleetBuilder) -> None:
