@@ -23,17 +23,29 @@ def test_what_succeeded_is_a_success(run: Recorded) -> None:
 
 VERDICTS = {
     ("claude", "err500"): ("server", "API Error: 500 mock internal error."),
+    ("claude", "auth"): ("authentication", "Failed to authenticate. API Error: 401 Incorrect API key provided"),
+    ("claude", "rate"): ("rate_limit", "API Error: Request rejected (429) · Rate limit reached for mock-model"),
     ("claude", "kill"): ("interrupted", "it was ended by a signal (143)"),
     ("codex", "err500"): ("overload", "We’re currently experiencing high demand"),
+    ("codex", "auth"): ("authentication", "unexpected status 401 Unauthorized: Incorrect API key provided"),
+    ("codex", "rate"): ("rate_limit", "exceeded retry limit, last status: 429 Too Many Requests"),
     ("codex", "kill"): ("interrupted", "it was ended by a signal (-15)"),
     ("copilot", "err500"): ("server", "Failed to get response from the AI model; retried 5 times"),
+    ("copilot", "auth"): ("authentication", "Authentication failed with provider at http://127.0.0.1"),
+    ("copilot", "rate"): ("rate_limit", "Failed to get response from the AI model; retried 5 times"),
     ("copilot", "kill"): ("interrupted", "aborted: user_abort"),
     ("gemini", "err500"): ("interrupted", "it was ended by a signal (-9)"),
+    ("gemini", "auth"): ("authentication", '[API Error: {"error":{"code":401,"message":"Incorrect API key provided'),
+    ("opencode", "auth"): ("authentication", "Incorrect API key provided"),
+    ("opencode", "rate"): ("rate_limit", "Rate limit reached for mock-model on tokens per min"),
     ("opencode", "err500"): ("server", "mock internal error"),
     ("opencode", "kill"): ("interrupted", "it was ended by a signal (-15)"),
     ("pi", "err500"): ("server", "500 mock internal error"),
+    ("pi", "auth"): ("authentication", "401 Incorrect API key provided"),
+    ("pi", "rate"): ("rate_limit", "429 Rate limit reached for mock-model on tokens per min"),
     ("pi", "kill"): ("interrupted", "it was ended by a signal (143)"),
     ("qwen", "err500"): ("server", "[API Error: 500 mock internal error]"),
+    ("qwen", "auth"): ("authentication", "[API Error: 401 Incorrect API key provided"),
     ("qwen", "kill"): ("interrupted", "it was ended by a signal (-15)"),
 }
 
@@ -44,7 +56,8 @@ def test_what_failed_is_classed_and_has_the_words_of_who_said_so(run: Recorded) 
     failure, words = VERDICTS[run.cli, run.scenario]
     assert (verdict.success, verdict.failure) == (False, failure)
     assert verdict.why.startswith(words)
-    assert verdict.wait is None
+    # "Please try again in 20s", said the provider; codex doesn't pass it on
+    assert verdict.wait == (20.0 if run.scenario == "rate" and run.cli != "codex" else None)
 
 
 @pytest.mark.parametrize("run", FAILED, ids=str)
