@@ -63,7 +63,7 @@ class EventText:
             case SessionStarted():
                 names = (event.session, event.model, event.version)
                 about = " · ".join(line(name, 100) for name in names if name)
-                return [(("▸ session ", "muted"), (about, "muted"))]
+                return [(("▸ session " if event.session else "▸ begun ", "muted"), (about, "muted"))]
             case Message():
                 return _message(event)
             case ToolCall():

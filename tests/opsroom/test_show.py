@@ -12,7 +12,9 @@ from state.machine import Hold, Holds, Machine, Worker
 from state.model import AgentReport, Attempt, Lease, encode
 from state.times import rfc3339, utc_now
 from state.usage import Usage
-from tests.stories import Said, Story
+from tests.stories import CHECKOUT, Said, Story
+from tui.event_text import EventText
+from tui.text import plain
 
 STATUS = 'state = "running"\nsince = 2026-11-21T10:00:00Z\nby = "orchestrator"\nattempt = 1\n'
 TASK = 'title = "{title}"\ncreated = 2026-11-21T10:00:00Z\n'
@@ -166,6 +168,26 @@ def test_a_task_is_shown_as_in_the_control_room(story: Story) -> None:
     assert "tokens     3,000 in (600 cached) · 150 out" in lines
     assert "usage      3,150 tokens · $0.02+? · 3m in 1 attempt" in lines
     assert json.loads(story.opsroom("show", "0001", "--json").out)["report"]["failure"] == "rate_limit"
+
+
+def test_what_the_stream_of_an_agent_told_is_shown_when_it_is_done(story: Story) -> None:
+    stream = CHECKOUT / "tests" / "streams" / "codex" / "success.jsonl"
+    story.agent(f"cat >/dev/null; cat {stream}; touch made", name="codex", kind="codex")
+    task = story.spawn("One", agent="codex")
+    story.up_once()
+    assert story.states() == {task: "merged"}
+    out = story.opsroom("show", task).out
+    assert "runs       codex" in out and "session 01a1fc01-d7cd" in out
+    assert "verdict    success  from its stream, " in out
+    assert "it said" not in out
+    assert "tokens     3,000 in (600 cached) · 150 out\n" in out
+    assert "usage      3,150 tokens · $? · " in out
+    assert "used: 3,150 tokens, $?; today: 3,150 tokens, $?\n" in story.opsroom("status").out
+    text = EventText()
+    events = story.state.task(task).attempt(1).events.read_bytes().splitlines()
+    assert "$ printf 'hello from agent\\n' > hello.txt && cat hello.txt" in [
+        plain(line) for event in events for line in text.lines(event)
+    ]
 
 
 def test_a_task_that_is_not_there_is_exit_status_1(story: Story) -> None:

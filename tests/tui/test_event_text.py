@@ -85,6 +85,17 @@ def test_a_recorded_run_can_be_read(kind: str) -> None:
     assert lines[-2:] == ["All done: hello.txt is committed.", "■ finished"]
 
 
+@pytest.mark.parametrize("kind", agents.KINDS)
+def test_of_every_agent_what_it_did_can_be_read(kind: str) -> None:
+    lines = told_by(kind, "toolfail")
+    assert lines[0].startswith("▸ ")
+    assert "$ echo out-text; echo err-text >&2; exit 1" in lines
+    assert "    err-text" in lines
+    assert any(one.startswith("  ✗ failed") for one in lines) or kind in ("gemini", "qwen")  # they don't tell
+    assert lines[-1] == "■ finished"
+    assert not [one for one in lines if one.startswith("? ")]
+
+
 @pytest.mark.parametrize("kind", ["codex", "claude"])
 def test_a_recorded_failure_has_the_providers_words(kind: str) -> None:
     lines = told_by(kind, "err500")
