@@ -1,12 +1,14 @@
 """`opsroom init`: a configuration and a state directory for this repository."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import click
 
+from opsroom import signing_in
 from state import files
 from state.errors import OpsroomError, Unavailable
 from state.layout import DIRECTORY, StateDir
@@ -98,10 +100,12 @@ def program(agent: str, command: list[str]) -> str:
 
 
 def _on_path() -> list[str]:
-    """The kinds of agents whose program is on PATH."""
-    from orchestrator import agents
+    """The kinds of agents whose program is on PATH, those first that seem to be signed in."""
+    from orchestrator.agents import KINDS as KNOWN_KINDS
+    from orchestrator.agents import adapter
 
-    return [kind for kind in agents.KINDS if shutil.which(agents.adapter(kind).program)]
+    found = [kind for kind in KNOWN_KINDS if shutil.which(adapter(kind).program)]
+    return sorted(found, key=lambda kind: not signing_in.found(adapter(kind), os.environ))
 
 
 def _agents(found: list[str]) -> str:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from opsroom import signing_in
 from opsroom.doctor.findings import FAIL, OK, WARN
 from opsroom.doctor.places import find
 from opsroom.doctor.programs import number, version
 from opsroom.doctor.starts import SECONDS, Prepared, Start, Starts, stage
-from orchestrator import agent_commands, agents
+from orchestrator import agents
 from orchestrator.config import Agent, Config
 from state.errors import OpsroomError
 
@@ -210,9 +211,7 @@ def _versioned(look: Look, agent: Agent, environment: Mapping[str, str]) -> Look
     answer = version(look.place, environment)
     if answer.problem.startswith("cannot be run"):
         return replace(look, problem=answer.problem, todo=f"install it again, or change agents.{look.name}.command")
-    return replace(
-        look, version=answer.text, place=look.place + (f", which {answer.problem}" if answer.problem else "")
-    )
+    return replace(look, version=answer.text, remark=answer.problem)
 
 
 def _started(
@@ -222,9 +221,7 @@ def _started(
     adapter, starts = prepared.adapter, prepared.start(seconds, once=not look.configured)
     last = next((one for one in (starts.outside, starts.sandboxed) if one is not None and one.problem), None)
     inside = starts.sandboxed is not None and not starts.sandboxed.problem
-    files = agent_commands.credentials(agent) if agent.credentials is None else tuple(agent.credentials)
-    files = (*files, *(config.sandbox.credentials if agent.credentials is None else ()))
-    home = Path(environment.get("HOME") or Path.home())
+    files = agent.credentials if agent.credentials is not None else [*adapter.credentials, *config.sandbox.credentials]
     return replace(
         look,
         version=starts.version,
@@ -233,14 +230,6 @@ def _started(
         todo="" if starts.version or last is None else last.todo,
         starts=starts,
         refused=adapter.refuses_root and os.geteuid() == 0 and not inside,
-        signs_in=(
-            *(name for name in adapter.keys if environment.get(name) or agent.environment.get(name)),
-            *(file for file in files if _signs_in(file) and (home / file.removeprefix("~/")).exists()),
-        ),
-        looked_for=(*adapter.keys, *(file for file in files if _signs_in(file))),
+        signs_in=signing_in.found(adapter, {**environment, **agent.environment}, files),
+        looked_for=(*adapter.keys, *signing_in.files_of(files)),
     )
-
-
-def _signs_in(file: str) -> bool:
-    """Whether a file of the home may be one to sign in with: words for the model are not."""
-    return not file.endswith(".md")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from opsroom.cli import COMMANDS
+from orchestrator.agents import KINDS, adapter
 from state.layout import StateDir
 from tests.stories import DEADLINE, Said, Story
 
@@ -128,7 +129,7 @@ def fresh(elsewhere: Path, story: Story) -> Path:
     return elsewhere
 
 
-def init(story: Story, where: Path, *programs: str) -> Said:
+def init(story: Story, where: Path, *programs: str, **variables: str) -> Said:
     """`opsroom init` of somebody on whose PATH there are git and `programs`."""
     folder = story.folder / "bin"
     folder.mkdir()
@@ -138,7 +139,9 @@ def init(story: Story, where: Path, *programs: str) -> Said:
     for name in programs:
         (folder / name).write_text("#!/bin/sh\nexit 1\n")
         (folder / name).chmod(0o755)
-    return story.opsroom("init", cwd=where, environment={"PATH": str(folder)})
+    keys = {name: "" for kind in KINDS for name in adapter(kind).keys}
+    home = {"HOME": str(story.folder / "home"), "PATH": str(folder)}
+    return story.opsroom("init", cwd=where, environment={**keys, **home, **variables})
 
 
 def test_init_writes_one_file_and_one_folder_that_ignores_itself(story: Story, fresh: Path) -> None:
@@ -170,6 +173,14 @@ def test_init_proposes_the_agents_that_are_on_path(story: Story, fresh: Path) ->
         ("codex", "codex"),
         ("opencode", "opencode"),
     ]
+
+
+def test_init_prefers_an_agent_that_has_its_key(story: Story, fresh: Path) -> None:
+    from orchestrator.config import load
+
+    init(story, fresh, "claude", "codex", "opencode", OPENAI_API_KEY="sk-proj-of-nobody-0123456789")
+    assert list(load(fresh).agents) == ["codex"]
+    assert "sk-proj" not in (fresh / "opsroom.toml").read_text()
 
 
 def test_what_init_gives_as_examples_is_understood(story: Story, fresh: Path) -> None:
