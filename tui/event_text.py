@@ -141,8 +141,12 @@ def _own(data: bytes) -> list[Line]:
         event = None
     if not isinstance(event, dict):
         return [(("? ", "accent"), ("not an event  ", ""), (line(data[:RAW].decode("utf-8", "replace"), RAW), "muted"))]
-    about = "  ".join(f"{key} {value}" for key, value in event.items() if key not in ("at", "kind"))
+    about = "  ".join(f"{key} {_plain(value)}" for key, value in event.items() if key not in ("at", "kind"))
     return [(("· ", "muted"), (line(f"opsroom: {event.get('kind', '')}  {about}", RAW), "muted"))]
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _head(text: str, most: int) -> list[str]:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from state import commands
-from tests.stories import Said, Story
+from tests.stories import CHECKOUT, Said, Story
 
 USES = "opsroom usage --tokens 1200 --dollars 0.5"
 STOPS = f'[ $OPSROOM_INDEX = 2 ] && {{ {USES}; opsroom stop "B or $(printf "\\033[31m")b?"; exit 0; }}'
@@ -130,6 +130,23 @@ def test_a_program_reads_the_status_as_json(story: Story) -> None:
     (run,) = found["runs"]
     assert (run["run"], run["halted"], run["items"], run["spent"]["dollars"]) == (1, "stop", 2, 0.5)
     assert list(json.loads(story.opsroom("campaign", "status", "--json").out)) == ["twos"]
+
+
+def test_a_price_that_nobody_knows_is_told_as_such(story: Story) -> None:
+    stream = CHECKOUT / "tests" / "streams" / "codex" / "success.jsonl"
+    story.agent(f"cat >/dev/null; cat {stream}; echo x >> notes.txt", name="codex", kind="codex")
+    story.campaign("ones", ["a.txt"], agent="codex")
+    said = story.opsroom("campaign", "run", "ones")
+    assert (said.status, said.err) == (0, "")
+    assert "; $?; " in said.out
+    out = story.opsroom("campaign", "status", "ones").out
+    assert ", tokens 3,150, dollars $?\n" in out
+    assert " s, 3,150 tokens, $?\n" in out
+    found = json.loads(story.opsroom("campaign", "status", "ones", "--json").out)
+    assert (found["budget"]["dollars"], found["spent"]["unpriced"]) == ({"spent": None, "limit": None}, 3_150)
+    assert (found["runs"][0]["spent"]["dollars"], found["runs"][0]["spent"]["cached_tokens"]) == (None, 600)
+    assert story.opsroom("history", "ones").out.splitlines()[1].endswith("$?")
+    assert "| unpriced=3150 |" in story.state.campaign("ones").queue.read_text()
 
 
 def test_a_campaign_that_cannot_be_read_says_so(story: Story) -> None:

@@ -161,9 +161,10 @@ def test_what_is_told_twice_is_shown_once() -> None:
 
 
 def test_the_orchestrators_own_events_stand_between_them() -> None:
-    assert own(at="2026-11-21T10:15:02Z", kind="check", name="tests", ok=True) == [
-        "· opsroom: check  name tests  ok True"
+    assert own(at="2026-11-21T10:15:02Z", kind="check", name="tests", status=0) == [
+        "· opsroom: check  name tests  status 0"
     ]
+    assert own(kind="launched", argv=["codex", "exec", "-"]) == ["· opsroom: launched  argv codex exec -"]
     assert [plain(one) for one in EventText().lines(b"\xff not json")] == ["? not an event  \ufffd not json"]
     assert [plain(one) for one in EventText().lines(b"[1]")] == ["? not an event  [1]"]
 
