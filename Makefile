@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test chaos check format snapshots screen clean
+.PHONY: demo test test-agents chaos check format snapshots screen clean
 
 demo: $(READY)  ## the control room on a real campaign that is really running
 	@$(VENV)/bin/opsroom demo $(DEMO)
 
-test: $(READY)  ## every test there is
+test: $(READY)  ## every test there is, but those of real agents
 	@$(VENV)/bin/pytest -n auto $(TESTS)
+
+test-agents: $(READY)  ## real codex, claude, … from npm, against a scripted model; AGENTS='codex claude' for some of them
+	@$(VENV)/bin/python -m tests.agents.install $(AGENTS)
+	@AGENTS='$(AGENTS)' $(VENV)/bin/python -m tests.agents.loopback \
+		$(VENV)/bin/pytest -n auto --junitxml .pytest_cache/agents.xml $(or $(TESTS),tests/agents/test_real_*.py)
 
 chaos: $(READY)  ## kill everybody at random for minutes; CHAOS_ROUNDS, CHAOS_TASKS, CHAOS_SEED
 	@CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),200) CHAOS_TASKS=$(or $(CHAOS_TASKS),100) CHAOS_SEED=$(CHAOS_SEED) \

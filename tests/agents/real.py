@@ -63,6 +63,7 @@ def _codex(url: str) -> Setup:
     provider = f'name = "scripted"\nbase_url = "{url}/v1"\nenv_key = "OPENAI_API_KEY"\nwire_api = "responses"\n'
     retries = "request_max_retries = 2\nstream_max_retries = 2\n"
     config = f'model_provider = "scripted"\n[model_providers.scripted]\n{provider}{retries}'
+    config += "[analytics]\nenabled = false\n"  # it would try for 5 s to send them before it ends
     return Setup({}, "OPENAI_API_KEY", {".codex/config.toml": config}, {"model": "gpt-5.2-codex"})
 
 
