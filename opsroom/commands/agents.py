@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opsroom.doctor.looks import Look
     from opsroom.trial.verdict import Verdict
     from orchestrator.config import Agent, Config
-    from state.usage import Usage
+    from state.model import AgentReport
 
 __all__ = ["agents"]
 
@@ -86,8 +86,7 @@ def try_(explicit: str | None, name: str, keep: bool, seconds: float) -> int:
         seen = trial.run()
         verdict = judge(seen)
         works = verdict.works
-        usage = seen.task.report.usage if seen.task.report else None
-        for line in _last_lines(name, verdict, usage, trial.seconds):
+        for line in _last_lines(name, verdict, seen.task.report, trial.seconds):
             click.echo(line)
         if not works or keep:
             click.echo(
@@ -138,16 +137,18 @@ def _check(name: str, agent: "Agent", config: "Config", top: Path) -> None:
         click.echo(clean_line(f"it is tried all the same; {found.advice}", 600))
 
 
-def _last_lines(name: str, verdict: "Verdict", usage: "Usage | None", seconds: float) -> list[str]:
+def _last_lines(name: str, verdict: "Verdict", report: "AgentReport | None", seconds: float) -> list[str]:
     """What it came to."""
     from state.usage import cost_text, tokens_text
 
     if not verdict.works:
         return [clean_line(f"{name} does not work: {verdict.why}; {verdict.todo}", 1000)]
     parts = [f"{name} works: its change was merged, and the file is right"]
-    if usage is not None:
+    if report is not None:
+        usage, model = report.usage, report.model or "a model that it does not name"
         parts.append(tokens_text(usage) or f"{usage.tokens:,} tokens")
-        parts.append("cost unknown" if usage.unpriced else f"cost {cost_text(usage) or 'nothing'}")
+        unknown = f"cost unknown, for [prices] has none of {clean_line(model, 80)}"
+        parts.append(unknown if usage.unpriced else f"cost {cost_text(usage) or 'nothing'}")
     lines = [f"{'; '.join(parts)}; {seconds:.1f} s"]
     return [*lines, f"but {verdict.remark}"] if verdict.remark else lines
 

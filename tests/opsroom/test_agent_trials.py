@@ -110,7 +110,7 @@ def test_an_agent_that_works_is_said_to_with_what_it_took_and_nothing_is_left(st
     assert last.startswith(
         "mine works: its change was merged, and the file is right; 3,000 in (600 cached) · 150 out; "
     )
-    assert "; cost unknown; " in last
+    assert "; cost unknown, for [prices] has none of gpt-5.2-codex; " in last
     assert list(trials.iterdir()) == []
     assert story.git("log", "--format=%H", "--all") == before
     assert story.states() == {}
