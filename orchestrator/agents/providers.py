@@ -20,7 +20,7 @@ WORDS = (
     ("overload", r"overload|high demand|at capacity|temporarily unavailable|service unavailable|server busy"),
     (
         "authentication",
-        r"\bapi.?key\b|unauthori[sz]ed|authenticat|no auth type|not logged in|\blog ?in\b|\bsign ?in\b"
+        r"(?:\b|_)api.?key\b|unauthori[sz]ed|authenticat|no auth type|not logged in|\blog ?in\b|\bsign ?in\b"
         r"|permission.?denied|\bforbidden\b|\bcredentials?\b|token (?:has )?expired|invalid.?grant",
     ),
     (

@@ -30,6 +30,7 @@ SAID = [
     ("You've hit your limit · resets 3pm (Europe/Berlin)", "rate_limit", None),
     ("Credit balance is too low", "rate_limit", None),
     ("Invalid API key · Please run /login", "authentication", None),
+    ("Missing environment variable: `OPENAI_API_KEY`.", "authentication", None),
     ("OAuth token has expired. Please obtain a new token.", "authentication", None),
     ("Unable to connect to API (ConnectionRefused)", "connection", None),
     # Google
