@@ -132,9 +132,10 @@ def test_a_worker_that_finds_the_disk_full_has_not_failed(story: Story, disk: Di
     running = Orchestrator(story)
     task = story.spawn()
     story.wait((story.folder / "begun").exists, "the worker to begin")
+    worker = story.processes(task).child  # its supervisor may name it only after it has begun
     with disk.full():
         (story.folder / "go").touch()
-        story.wait(lambda: not alive(story.processes(task).child), "the worker's end")
+        story.wait(lambda: not alive(worker), "the worker's end")
         running.says("no space left on device")
     story.wait_for_state(task, "merged")
     status = story.task(task).status

@@ -84,6 +84,7 @@ def test_whoever_is_killed_the_task_lands_once_and_nothing_is_left(story: Story,
     story.wait_for_state(task, "merged")
     assert story.file(task) == ("2" if attempt_ends else "1")
     assert story.subjects() == ["a task", "first"]
+    story.wait(lambda: story.events("move", task=task, to="merged"), "it to be told, which comes after it was done")
     assert len(story.events("move", task=task, to="merged")) == 1
     assert left(story, [first, story.processes(task, story.task(task).attempts[-1])]) == []
     running.terminate()
