@@ -51,6 +51,8 @@ class Story:
         self._agents: list[str] = []
         self._sandbox = ["[sandbox]", 'kind = "none"']
         self._further = ""
+        self.patience = DEADLINE
+        """Seconds after which `wait` has failed."""
         self._started: list[subprocess.Popen[str]] = []
         self._numbers = itertools.count(1)
         self.git("init", "--quiet", "--initial-branch=main")
@@ -253,7 +255,7 @@ class Story:
 
     def wait(self, condition: Callable[[], T | None], what: str = "it") -> T:
         """Looks until `condition` gives something true, and returns that."""
-        return wait(condition, lambda: f"{what}; tasks: {self.states()}")
+        return wait(condition, lambda: f"{what}; tasks: {self.states()}", self.patience)
 
     def wait_for_state(self, task: str, *states: str) -> TaskView:
         """Waits until `task` is in one of `states`."""
@@ -299,12 +301,12 @@ def telling(folder: Path) -> Iterator[Story]:
         story.close()
 
 
-def wait(condition: Callable[[], T | None], what: Callable[[], str]) -> T:
+def wait(condition: Callable[[], T | None], what: Callable[[], str], seconds: float = DEADLINE) -> T:
     """Looks until `condition` gives something true, and returns that; `what` says what never came."""
-    until = time.monotonic() + DEADLINE
+    until = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() >= until:
-            raise AssertionError(f"waited {DEADLINE:g} s for {what()}")
+            raise AssertionError(f"waited {seconds:g} s for {what()}")
         time.sleep(0.02)
     return found
 

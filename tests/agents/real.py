@@ -14,6 +14,7 @@ import pytest
 
 from opsroom.commands.show import read_fleet
 from orchestrator.agents import adapter
+from orchestrator.agents.adapter import Run
 from orchestrator.agents.reading import Reading
 from state.agent_events import Event, Place, decode_line
 from state.layout import StateDir
@@ -35,7 +36,7 @@ COSTS = Costs(input=1000, output=50, cached=200)
 PRICE = {"input": 2.0, "cached": 0.5, "output": 10.0}
 """Dollars a million tokens, of the models that the tests use."""
 SECONDS = 240.0
-"""How long one attempt may take; none takes a tenth of it on a machine that has nothing else to do."""
+"""How long one attempt may take: qwen tries for 100 s before it gives up a provider, and can't be told not to."""
 
 
 def cost(name: str, replies: int) -> float:
@@ -101,7 +102,8 @@ def _copilot(url: str) -> Setup:
 
 
 def _qwen(url: str) -> Setup:
-    return Setup({"OPENAI_BASE_URL": f"{url}/v1"}, "OPENAI_API_KEY", {}, {"model": "scripted"})
+    home = {".qwen/settings.json": json.dumps({"model": {"generationConfig": {"maxRetries": 0}}})}
+    return Setup({"OPENAI_BASE_URL": f"{url}/v1"}, "OPENAI_API_KEY", home, {"model": "scripted"})
 
 
 SETUPS = {
@@ -123,6 +125,7 @@ class Real:
         self.name = name
         self.model = model
         self._setup = setup
+        story.patience = SECONDS
         story.sandbox("bubblewrap")
         self.configure()
 
@@ -180,9 +183,13 @@ class Real:
 
     def told_anew(self, task: str, attempt: int = 1) -> list[Event]:
         """The events of an attempt, read from what it printed from beginning to end."""
-        reading = Reading(adapter(self.name).parser())
-        data = self.story.state.task(task).attempt(attempt).stdout.read_bytes()
-        return [event for event, _ in [*reading.feed(data), *reading.end()]]
+        known, folder = adapter(self.name), self.story.state.task(task)
+        reading = Reading(known.parser())
+        found = reading.feed(folder.attempt(attempt).stdout.read_bytes())
+        if known.usage_file is not None:
+            run = Run(worktree=self.story.state.worktree(task), folder=folder.worker, attempt=attempt)
+            found += reading.beside("usage_file", known.usage_file(run).read_bytes())
+        return [event for event, _ in [*found, *reading.end()]]
 
     def asked(self) -> list[Request]:
         """What the agent asked the model."""
