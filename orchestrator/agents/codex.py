@@ -139,6 +139,6 @@ ADAPTER = Adapter(
     arguments=_arguments,
     parser=_Parser,
     keys=("OPENAI_API_KEY", "CODEX_API_KEY", "AZURE_OPENAI_API_KEY"),
-    variables=("CODEX_HOME", "OPENAI_BASE_URL", "RUST_LOG"),
+    variables=("OPENAI_BASE_URL", "RUST_LOG"),
     credentials=("~/.codex/auth.json", "~/.codex/config.toml", "~/.codex/AGENTS.md"),
 )
