@@ -20,11 +20,8 @@ from state.usage import Usage
 
 __all__ = ["ADAPTER"]
 
-_API_ERROR = re.compile(
-    r"\A\[API Error: .*|\[API Error: [^\n]*\](?:\n(?:Please wait|Possible quota)[^\n]*)?\s*\Z"
-    r"|\AQwen OAuth (?:quota exceeded|free tier has been discontinued).*",
-    re.DOTALL,
-)
+BEGINS = ("[API Error: ", "Qwen OAuth quota exceeded:", "Qwen OAuth free tier has been discontinued")
+_ENDS = re.compile(r"\[API Error: [^\n]*\](?:\n(?:Please wait|Possible quota)[^\n]*)?\s*")
 
 
 class _Parser(StreamParser):
@@ -45,13 +42,13 @@ class _Parser(StreamParser):
         found: list[Event] = []
         for event in super().assistant(line):
             text = event.text if isinstance(event, Message) and not event.thinking else ""
-            failed = _API_ERROR.search(text) if "[API Error: " in text or text.startswith("Qwen OAuth ") else None
-            if failed is None:
+            before, failed = _split(text)
+            if not failed:
                 found.append(event)
                 continue
-            if before := text[: failed.start()].strip():
-                found.append(Message(text=before))
-            found.append(providers.failed(failed[0], fatal=False))
+            if before.strip():
+                found.append(Message(text=before.strip()))
+            found.append(providers.failed(failed, fatal=False))
         if line.message is not None and line.message.content:
             words = [event.text for event in found if isinstance(event, Failed)]
             self._failed = words[-1] if words else ""
@@ -64,14 +61,21 @@ class _Parser(StreamParser):
         if line.is_error is not False or line.subtype != "success":
             text = (said or line.result or line.subtype)[:TEXT]
             return [providers.failed(text, fatal=True), Finished(ok=False, text=text)]
-        failed = _API_ERROR.search(line.result)
-        if text := self._failed or (failed[0] if failed else ""):
-            return [providers.failed(text[:TEXT], fatal=True), Finished(ok=False, text=text[:TEXT])]
+        if text := self._failed or _split(line.result)[1]:
+            return [providers.failed(text, fatal=True), Finished(ok=False, text=text[:TEXT])]
         return [Finished(ok=True, text=line.result[:TEXT])]
 
     def tokens(self, told: Tokens) -> Usage:
         made = max(told.output_tokens, told.total_tokens - told.input_tokens)
         return total(told.input_tokens, told.cache_read_input_tokens, made, made - told.output_tokens)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """What the model said, and the words of the API's failure that follow it; '' where it ends in none."""
+    if text.startswith(BEGINS):
+        return "", text
+    at = text.rfind(BEGINS[0])
+    return (text[:at], text[at:].rstrip()) if at >= 0 and _ENDS.fullmatch(text, at) else (text, "")
 
 
 def _arguments(run: Run) -> list[str]:

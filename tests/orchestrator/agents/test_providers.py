@@ -102,7 +102,7 @@ def test_no_wait_is_longer_than_a_month() -> None:
     assert wait_of("Please try again in 999999999 days") == 30 * 86_400.0
 
 
-def test_long_words_are_cut_and_take_no_time() -> None:
+def test_long_words_are_cut() -> None:
     words = "try again in " + "1" * 2_000_000
     event = failed(words, fatal=True)
     assert (len(event.text), event.fatal, event.failure, event.wait) == (TEXT, True, "agent", None)

@@ -42,6 +42,12 @@ def test_qwen_has_more_to_say_of_limits() -> None:
     assert judged("qwen", stream).failure == "rate_limit"
 
 
+def test_qwen_may_have_said_a_lot_before_its_provider_failed() -> None:
+    text = b"[API Error: 1] " * 100_000 + b"[API Error: Connection error.]"
+    lines = recorded("qwen", "err500").stream.replace(b"[API Error: 500 mock internal error]", b"A" + text)
+    assert judged("qwen", lines).failure == "connection"
+
+
 def test_a_model_that_talks_of_api_errors_has_none() -> None:
     talk = b"The log has `[API Error: 500]` in it; now it is gone."
     stream = recorded("qwen", "success").stream.replace(b"All done: hello.txt is committed.", talk)
