@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from orchestrator import attempts
+from orchestrator.running import attempts
 from tests.stories import Story, telling
 
 WORKER = "while [ ! -e {go} ]; do sleep 1; done"

@@ -20,11 +20,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from orchestrator import acting, attempts, clones, worktrees
-from orchestrator.clones import Clone
+from orchestrator import acting
 from orchestrator.config import Agent, load
-from orchestrator.enclosure import Enclosure, choose
-from orchestrator.supervisor import children
+from orchestrator.repository import clones, worktrees
+from orchestrator.repository.clones import Clone
+from orchestrator.running import attempts
+from orchestrator.running.supervisor import children
+from orchestrator.sandboxes.enclosure import Enclosure, choose
 from state.model import Attempt, Launch, decode
 from tests.stories import Story, telling
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator import attempts
 from orchestrator.config import Limits
-from orchestrator.machine import Sampler
+from orchestrator.running import attempts
+from orchestrator.running.machine import Sampler
 from state import files
 from state.layout import StateDir
 from state.model import Attempt, Launch, decode

@@ -17,25 +17,15 @@ from typing import Any
 
 import msgspec
 
-from orchestrator import (
-    agent_commands,
-    agents,
-    attempts,
-    clones,
-    merge_queue,
-    policy,
-    prompts,
-    repairs,
-    tasks,
-    trees,
-    verify,
-    worktrees,
-)
-from orchestrator.clones import Clone
+from orchestrator import agent_commands, agents, prompts, tasks, verify
+from orchestrator.campaign import policy, repairs
 from orchestrator.config import LOCK_SECONDS, Agent
-from orchestrator.enclosure import Enclosure
 from orchestrator.failures import AGENT, CHECKS
-from orchestrator.git import GitError, GitLocked
+from orchestrator.repository import clones, merge_queue, trees, worktrees
+from orchestrator.repository.clones import Clone
+from orchestrator.repository.git import GitError, GitLocked
+from orchestrator.running import attempts
+from orchestrator.sandboxes.enclosure import Enclosure
 from state import commands, event_log, files, locks, messages, secrets
 from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from orchestrator.acting import Left, Next, later
-from orchestrator.campaign_runs import Begun
-from orchestrator.git import GitLocked
+from orchestrator.campaign.campaign_runs import Begun
+from orchestrator.repository.git import GitLocked
 from orchestrator.verify import Ending, Interrupted
 from state.errors import CannotWrite, OpsroomError, Unavailable
 from state.model import CHECKING, LIVE

@@ -9,8 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator import campaign_moves, tasks
-from orchestrator.campaign_moves import CampaignMoves
+from orchestrator import tasks
+from orchestrator.campaign import campaign_moves
+from orchestrator.campaign.campaign_moves import CampaignMoves
 from orchestrator.config import Config
 from orchestrator.events import Events
 from state import commands, files

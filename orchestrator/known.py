@@ -12,7 +12,7 @@ from orchestrator.acting import OVER, Left
 from orchestrator.config import Agent, Config
 from orchestrator.gate import Gate
 from orchestrator.holds import Pass
-from orchestrator.living import Living
+from orchestrator.running.living import Living
 from state import files
 from state.fleet import FleetReader
 from state.layout import StateDir

@@ -15,20 +15,24 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from orchestrator import acting, agent_commands, attempts, campaigns, enclosure, leftovers, schedule, tasks, worktrees
+from orchestrator import acting, agent_commands, leftovers, schedule, tasks
 from orchestrator.acting import Left, Next
 from orchestrator.acts import Acts, Done, Heard
-from orchestrator.campaign_runs import Begun, CampaignRuns
+from orchestrator.campaign import campaigns
+from orchestrator.campaign.campaign_runs import Begun, CampaignRuns
 from orchestrator.clock_steps import ClockSteps
 from orchestrator.config import Config
 from orchestrator.events import Events
 from orchestrator.failures import PROVIDER
 from orchestrator.gate import Gate
-from orchestrator.git import Git
 from orchestrator.inbox import Inbox
 from orchestrator.known import MISSING, Known
-from orchestrator.machine import Sampling, shortage
-from orchestrator.streams import Streams
+from orchestrator.repository import worktrees
+from orchestrator.repository.git import Git
+from orchestrator.running import attempts
+from orchestrator.running.machine import Sampling, shortage
+from orchestrator.running.streams import Streams
+from orchestrator.sandboxes import enclosure
 from orchestrator.troubles import Troubles
 from state import messages, secrets
 from state.errors import Unavailable

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from opsroom.commands.show import read_fleet
-from orchestrator import attempts
-from orchestrator.supervisor import start_ticks
+from orchestrator.running import attempts
+from orchestrator.running.supervisor import start_ticks
 from state import commands, event_log, files
 from state.errors import BadFile, Fault
 from state.layout import StateDir

@@ -72,7 +72,7 @@ def try_(explicit: str | None, name: str, keep: bool, seconds: float) -> int:
     from opsroom.trial.run import Trial
     from opsroom.trial.verdict import judge
     from orchestrator.config import load
-    from orchestrator.trees import remove
+    from orchestrator.repository.trees import remove
 
     top = _top(explicit)
     config = load(top)

@@ -22,7 +22,7 @@ def land(explicit: str | None, name: str, into: str, no_ff: bool) -> None:
     """
     from opsroom.commands.campaign import check_there
     from opsroom.commands.show import read_fleet
-    from orchestrator import campaign_landing
+    from orchestrator.campaign import campaign_landing
     from orchestrator.config import load
 
     state = state_dir(explicit)

@@ -306,7 +306,7 @@ class Foreground:
 
     def _tell_waits(self, view: CampaignView) -> None:
         """Tells once of each question that an item waits for, and of each reason why nothing is launched."""
-        from orchestrator.campaigns import task_of
+        from orchestrator.campaign.campaigns import task_of
 
         waits: dict[str, str] = {}
         for item in view.file.remaining[:NEAR] if view.file else ():

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from opsroom.doctor.findings import Finding, fail, ok, warn
-from orchestrator import enclosure
 from orchestrator.config import Config
+from orchestrator.sandboxes import enclosure
 from state.errors import Unavailable
 from state.layout import DIRECTORY, StateDir
 

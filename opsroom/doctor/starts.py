@@ -16,11 +16,13 @@ import msgspec
 
 from opsroom.doctor.programs import first_line, run
 from opsroom.scratch import BRANCH, make_repository
-from orchestrator import agents, sandbox, worktrees
+from orchestrator import agents
 from orchestrator.agents.adapter import Adapter, Run
 from orchestrator.config import Agent, Config
-from orchestrator.enclosure import Enclosure, probe_for
-from orchestrator.reach import tool_environment
+from orchestrator.repository import worktrees
+from orchestrator.sandboxes import sandbox
+from orchestrator.sandboxes.enclosure import Enclosure, probe_for
+from orchestrator.sandboxes.reach import tool_environment
 from state.errors import OpsroomError
 from state.layout import StateDir
 from state.sanitize import clean_line

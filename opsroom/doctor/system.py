@@ -84,7 +84,7 @@ def process_findings(group: str, said: str) -> list[Finding]:
 
 def machine(folder: Path, limits: Limits, now: datetime) -> list[Finding]:
     """What is left of the machine, with worktrees on the file system of `folder`, and whether that is enough."""
-    from orchestrator.machine import Sampler, shortage
+    from orchestrator.running.machine import Sampler, shortage
 
     group = "machine"
     sample = Sampler(folder, limits).sample(now, {})

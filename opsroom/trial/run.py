@@ -102,7 +102,7 @@ class Trial:
 
     def _end(self, process: "subprocess.Popen[bytes]") -> None:
         """Ends what still runs: the attempt first, whose supervisor would outlive the orchestrator."""
-        from orchestrator import attempts
+        from orchestrator.running import attempts
 
         folder = self._state.task(TASK)
         if attempts.is_alive(folder.attempt(1)):

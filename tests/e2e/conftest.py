@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import attempts
-from orchestrator.supervisor import start_ticks
+from orchestrator.running import attempts
+from orchestrator.running.supervisor import start_ticks
 from state import lease
 from state.errors import BadFile
 from state.layout import StateDir

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import attempts
+from orchestrator.running import attempts
 from state.layout import AttemptDir
 from state.model import Exit, Launch, decode
 from tests.stories import Said, Story, alive

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from orchestrator import attempts
+from orchestrator.running import attempts
 from state.model import Exit, Launch, decode
 from tests.faults.chaos import left
 from tests.stories import Story, alive, gone

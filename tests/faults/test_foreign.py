@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import attempts
-from orchestrator.supervisor import start_ticks
+from orchestrator.running import attempts
+from orchestrator.running.supervisor import start_ticks
 from state.layout import AttemptDir, StateDir
 from state.model import Attempt, encode
 from state.times import utc_now

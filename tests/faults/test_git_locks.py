@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import worktrees
-from orchestrator.git import GitLocked
+from orchestrator.repository import worktrees
+from orchestrator.repository.git import GitLocked
 from tests.stories import Story
 
 WORKER = "echo four >> notes.txt; git commit --quiet --all --message four"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import attempts
+from orchestrator.running import attempts
 from tests.e2e.terminals import PyteTerminal
 from tests.faults.chaos import left
 from tests.stories import Story, alive, gone

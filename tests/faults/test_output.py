@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import attempts
+from orchestrator.running import attempts
 from state.model import Exit, Launch, decode
 from tests.stories import Story, gone
 

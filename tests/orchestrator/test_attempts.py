@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator import attempts
-from orchestrator.supervisor import start_ticks
+from orchestrator.running import attempts
+from orchestrator.running.supervisor import start_ticks
 from state import files
 from state.layout import AttemptDir
 from state.model import Exit, Launch, decode

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from opsroom.commands.show import read_fleet
-from orchestrator import campaign_landing
-from orchestrator.campaign_landing import Landed
+from orchestrator.campaign import campaign_landing
+from orchestrator.campaign.campaign_landing import Landed
 from orchestrator.config import load
 from state.errors import NotThere, Refused
 from tests.stories import Story

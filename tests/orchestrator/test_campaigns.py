@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.campaigns import Begin, Halt, Launch, Record, plan, spec_of, task_of
+from orchestrator.campaign.campaigns import Begin, Halt, Launch, Record, plan, spec_of, task_of
 from state.campaign_file import CampaignFile
 from state.envelope import Campaign, Run
 from state.errors import Fault

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cgroup import within
+from orchestrator.running.cgroup import within
 
 GIB = 1 << 30
 

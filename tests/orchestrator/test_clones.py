@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import clones, worktrees
-from orchestrator.clones import Clone
-from orchestrator.git import Git
+from orchestrator.repository import clones, worktrees
+from orchestrator.repository.clones import Clone
+from orchestrator.repository.git import Git
 from tests.stories import Story
 
 BRANCH = "opsroom/0001/1"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from orchestrator.config import load
-from orchestrator.enclosure import choose
-from orchestrator.sandbox import probe
+from orchestrator.sandboxes.enclosure import choose
+from orchestrator.sandboxes.sandbox import probe
 from state.errors import Unavailable
 from tests.orchestrator.boxed import program
 from tests.stories import Story, alive

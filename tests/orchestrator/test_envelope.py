@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator import repairs
+from orchestrator.campaign import repairs
 from state.envelope import Packet, Run
 from tests.stories import Story
 

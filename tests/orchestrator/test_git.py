@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import worktrees
-from orchestrator.git import Git, GitError
+from orchestrator.repository import worktrees
+from orchestrator.repository.git import Git, GitError
 from tests.stories import Story
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import git_settings, worktrees
-from orchestrator.git import Git, GitError
+from orchestrator.repository import git_settings, worktrees
+from orchestrator.repository.git import Git, GitError
 from state.errors import BadFile
 from state.layout import StateDir
 from tests.stories import Story, telling

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from orchestrator.config import Limits
-from orchestrator.machine import Sampler, Sampling, percent, shortage
+from orchestrator.running.machine import Sampler, Sampling, percent, shortage
 from state.errors import CannotWrite
 from state.machine import Machine, Worker
 from state.model import Attempt, decode

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import attempts
+from orchestrator.running import attempts
 from state.layout import AttemptDir
 from state.model import Exit, Launch, decode
 from tests.stories import Story

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import merge_queue, verify, worktrees
-from orchestrator.merge_queue import Change, Checked, Landing
+from orchestrator import verify
+from orchestrator.repository import merge_queue, worktrees
+from orchestrator.repository.merge_queue import Change, Checked, Landing
 from state.envelope import Check, Metric
 from state.errors import CannotWrite
 from state.locks import Who, hold

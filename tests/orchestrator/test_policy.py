@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
-from orchestrator import diffs, policy
-from orchestrator.git import Git
-from orchestrator.policy import Line
+from orchestrator.campaign import policy
+from orchestrator.campaign.policy import Line
+from orchestrator.repository import diffs
+from orchestrator.repository.git import Git
 from state.envelope import Policy
 from tests.stories import Story
 

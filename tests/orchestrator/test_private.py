@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orchestrator.private import LOGS, Place, look
+from orchestrator.sandboxes.private import LOGS, Place, look
 
 
 def laid_out(top: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from orchestrator.processes import Use, children_by, use_below
+from orchestrator.running.processes import Use, children_by, use_below
 from tests.stories import wait
 
 TREE = """

@@ -1,6 +1,6 @@
 """What a run proposes for the next one's envelope."""
 
-from orchestrator import proposals
+from orchestrator.campaign import proposals
 from state.campaign_file import HistoryLine
 from state.envelope import Proposal
 

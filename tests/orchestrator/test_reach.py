@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import worktrees
 from orchestrator.config import Agent
-from orchestrator.reach import TOOL_ROOTS, tool_environment
+from orchestrator.repository import worktrees
+from orchestrator.sandboxes.reach import TOOL_ROOTS, tool_environment
 from state import messages
 from tests.orchestrator.boxed import Boxed, program
 from tests.stories import CHECKOUT, Story

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator import sandbox
-from orchestrator.sandbox import STATUS_FD, Box, Mount, Probe, _why, argv, probe
+from orchestrator.sandboxes import sandbox
+from orchestrator.sandboxes.sandbox import STATUS_FD, Box, Mount, Probe, _why, argv, probe
 from tests.orchestrator.boxed import program
 
 BOX = Box(argv=("agent", "--go"), cwd=Path("/w"), hidden=(), scratch=(), readable=(), writable=())

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import worktrees
-from orchestrator.git import Git
-from orchestrator.supervisor import children
+from orchestrator.repository import worktrees
+from orchestrator.repository.git import Git
+from orchestrator.running.supervisor import children
 from state import files, messages
 from state.errors import BadFile, Unavailable
 from state.fleet import FleetReader

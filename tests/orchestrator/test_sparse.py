@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from orchestrator import worktrees
-from orchestrator.git import Git
+from orchestrator.repository import worktrees
+from orchestrator.repository.git import Git
 from tests.stories import Story
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import worktree_links, worktrees
-from orchestrator.git import Git
+from orchestrator.repository import worktree_links, worktrees
+from orchestrator.repository.git import Git
 from state.errors import Refused
 from tests.stories import Story
 

@@ -11,7 +11,7 @@ import pytest
 from opsroom.doctor.findings import FAIL, OK, WARN, Finding
 from opsroom.doctor.sandbox import findings
 from orchestrator.config import Agent, Config, Sandbox
-from orchestrator.sandbox import probe
+from orchestrator.sandboxes.sandbox import probe
 from tests.opsroom.doctor.conftest import Install
 from tests.stories import Story
 

@@ -1,7 +1,7 @@
 """bubblewrap: whether it works on this machine, and the command line that runs one program in it.
 
 What the program may see and write is a `Box`; `argv` makes bubblewrap's arguments of it and touches nothing. Which
-paths these are is found out in `orchestrator.enclosure`.
+paths these are is found out in `sandboxes.enclosure`.
 
 The environment is no part of it: bubblewrap is started with exactly the one that the program is to have, so that no
 value of a variable ever stands on a command line.

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestrator.git import GitLocked
+from orchestrator.repository.git import GitLocked
 
 __all__ = ["clear"]
 

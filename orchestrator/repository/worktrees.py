@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from orchestrator import worktree_links
-from orchestrator.git import Git
+from orchestrator.repository import worktree_links
+from orchestrator.repository.git import Git
 from state import secrets
 from state.errors import CannotWrite, Refused
 from state.times import stamp, utc_now

@@ -1,4 +1,4 @@
-"""What a worker left in the repository of its own (`orchestrator.clones`), read as what it is: anybody's files.
+"""What a worker left in the repository of its own (`repository.clones`), read as what it is: anybody's files.
 
 No link is followed, nothing but regular files is opened, sizes have limits, and git runs only in a repository of
 ours that borrows the objects: their content is checked against their names by the fetch that takes them.
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator import trees
-from orchestrator.git import Git, GitError
+from orchestrator.repository import trees
+from orchestrator.repository.git import Git, GitError
 from state import files
 from state.errors import BadFile
 

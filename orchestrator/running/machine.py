@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator import cgroup, processes
 from orchestrator.config import Limits
-from orchestrator.supervisor import start_ticks
+from orchestrator.running import cgroup, processes
+from orchestrator.running.supervisor import start_ticks
 from state import files
 from state.errors import OpsroomError
 from state.layout import StateDir

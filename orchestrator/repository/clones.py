@@ -6,7 +6,7 @@ hooks, settings, a rebase, `git gc`, even the end of the repository. When the at
 fetched, which looks at every object, onto the task's own branches; the rest goes.
 
 Everything in such a repository was written by a worker. It is read file by file, no link in it is followed, and no
-git ever runs in it: the fetch is from a repository that only borrows its objects (`orchestrator.clone_contents`).
+git ever runs in it: the fetch is from a repository that only borrows its objects (`repository.clone_contents`).
 """
 
 import contextlib
@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator import clone_contents, git_settings, trees
-from orchestrator.clone_contents import Bridge, Contents
-from orchestrator.git import Git, GitError, GitLocked
-from orchestrator.worktrees import UNFINISHED, alone, attempt_branch
+from orchestrator.repository import clone_contents, git_settings, trees
+from orchestrator.repository.clone_contents import Bridge, Contents
+from orchestrator.repository.git import Git, GitError, GitLocked
+from orchestrator.repository.worktrees import UNFINISHED, alone, attempt_branch
 from state.errors import CannotWrite
 
 __all__ = ["Clone", "Lender", "collect", "forget", "make"]

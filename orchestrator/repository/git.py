@@ -1,7 +1,7 @@
 """The `git` command as the orchestrator runs it: no hook, no file system monitor, no prompt, no pager, a limit.
 
 A worktree that a worker has touched may hold anything, so nothing that it configured is run: no hook, none of the
-programs that `orchestrator.git_settings` knows of, and nothing in a repository within the worktree, which has a
+programs that `repository.git_settings` knows of, and nothing in a repository within the worktree, which has a
 configuration of its own. git looks into such a one by itself in `status`, `diff` and `add`; so these are told not to.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator import git_settings
+from orchestrator.repository import git_settings
 from state.errors import CannotWrite, OpsroomError
 
 __all__ = ["Git", "GitError", "GitLocked"]

@@ -6,9 +6,10 @@ checkout and no branch has changed.
 
 from typing import NamedTuple
 
-from orchestrator import campaigns, merge_queue, worktrees
+from orchestrator.campaign import campaigns
 from orchestrator.config import Config
-from orchestrator.git import Git, GitError, GitLocked
+from orchestrator.repository import merge_queue, worktrees
+from orchestrator.repository.git import Git, GitError, GitLocked
 from state.errors import NotThere, Refused
 from state.layout import StateDir
 from state.model import CHECKING, LIVE

@@ -3,8 +3,9 @@
 import re
 import shlex
 
-from orchestrator import policy, verify
+from orchestrator import verify
 from orchestrator.acting import Envelope
+from orchestrator.campaign import policy
 from orchestrator.config import Config
 from state import files
 from state.campaign_file import HistoryLine

@@ -1,7 +1,8 @@
 """Giving a change back to its worker: what it is told of why the change was not taken, small and structured."""
 
-from orchestrator import merge_queue, verify
-from orchestrator.git import Git, GitError
+from orchestrator import verify
+from orchestrator.repository import merge_queue
+from orchestrator.repository.git import Git, GitError
 from state import files
 from state.envelope import Packet, Tried
 from state.errors import BadFile

@@ -8,8 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
-from orchestrator import git_locks
-from orchestrator.git import Git
+from orchestrator.repository import git_locks
+from orchestrator.repository.git import Git
 
 __all__ = ["REMOVING", "claim", "git_folder", "half_there", "mend", "remove_half", "unlock"]
 

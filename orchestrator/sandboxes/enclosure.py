@@ -1,8 +1,8 @@
 """Finds out what a worker's program, or a check, may see and write, and makes it ready: a sandbox for each of them.
 
 Inside, everything on the machine can be read but the homes, /tmp, /run and what is mounted by hand; nothing can be
-written but the worktree, a HOME and a repository of its own (`orchestrator.homes`, `orchestrator.clones`), the task's
-`worker/`, `outbox/` and `captures/`, and `locks/`. Of the homes there is what programs need (`orchestrator.reach`) and
+written but the worktree, a HOME and a repository of its own (`sandboxes.homes`, `repository.clones`), the task's
+`worker/`, `outbox/` and `captures/`, and `locks/`. Of the homes there is what programs need (`sandboxes.reach`) and
 what the configuration names. The repository itself is hidden but for its objects: files that nobody committed, and
 settings with passwords in them, are no business of a worker's.
 """
@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator import agent_commands, clones, homes, private, sandbox, trees
-from orchestrator.clones import Clone
+from orchestrator import agent_commands
 from orchestrator.config import Agent, Config
-from orchestrator.git import Git
-from orchestrator.private import Private
-from orchestrator.reach import Reach, tool_environment
-from orchestrator.sandbox import Box, Mount, Probe
+from orchestrator.repository import clones, trees
+from orchestrator.repository.clones import Clone
+from orchestrator.repository.git import Git
+from orchestrator.sandboxes import homes, private, sandbox
+from orchestrator.sandboxes.private import Private
+from orchestrator.sandboxes.reach import Reach, tool_environment
+from orchestrator.sandboxes.sandbox import Box, Mount, Probe
 from state import files
 from state.errors import CannotWrite, Refused, Unavailable
 from state.layout import StateDir

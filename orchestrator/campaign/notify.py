@@ -46,7 +46,7 @@ class Notifier:
             self._pool.shutdown()
 
     def _send(self, title: str, body: str) -> None:
-        argv = [sys.executable, "-I", "-m", "orchestrator.notify", str(Path(self._config.config).expanduser())]
+        argv = [sys.executable, "-I", "-m", "orchestrator.campaign.notify", str(Path(self._config.config).expanduser())]
         try:
             done = subprocess.run(
                 argv,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from orchestrator import attempts
+from orchestrator.running import attempts
 from state.layout import StateDir
 from state.model import Attempt
 from state.views import TaskView

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator import diffs, policy, verify, worktrees
-from orchestrator.enclosure import Enclosing, unenclosed
-from orchestrator.git import Git, GitError, GitLocked
+from orchestrator import verify
+from orchestrator.campaign import policy
+from orchestrator.repository import diffs, worktrees
+from orchestrator.repository.git import Git, GitError, GitLocked
+from orchestrator.sandboxes.enclosure import Enclosing, unenclosed
 from state import files, secrets
 from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused, Unavailable

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from orchestrator import campaigns, policy, tasks
+from orchestrator import tasks
+from orchestrator.campaign import campaigns, policy
 from orchestrator.config import Config
 from orchestrator.events import Events
 from state import campaign_edits, files

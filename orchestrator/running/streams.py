@@ -15,12 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator import agent_commands, agents, attempts
+from orchestrator import agent_commands, agents
 from orchestrator.agents.adapter import Run
 from orchestrator.agents.reading import Reading
 from orchestrator.agents.verdict import judge
 from orchestrator.config import Config, Price
 from orchestrator.prices import priced
+from orchestrator.running import attempts
 from state import event_log, files
 from state.agent_events import Event, Place, decode_line, encode_line
 from state.errors import BadFile, CannotWrite

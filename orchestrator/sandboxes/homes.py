@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestrator import git_settings, trees
+from orchestrator.repository import git_settings, trees
 from state.errors import CannotWrite
 
 __all__ = ["identity", "place_for", "prepare"]

@@ -33,9 +33,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 if __name__ == "__main__":  # isolated: what is ours is found where this is, after the standard library
-    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from orchestrator.output import Output, Waiting, drain
+from orchestrator.running.output import Output, Waiting, drain
 from state.secrets import Masker
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36

@@ -1,0 +1,1 @@
+"""Campaigns: what of their queues comes next, what their envelopes allow, how their runs end."""

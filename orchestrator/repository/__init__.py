@@ -1,0 +1,1 @@
+"""What is done with git: worktrees, the repositories of workers, and the landing of changes."""
