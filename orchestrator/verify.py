@@ -191,7 +191,7 @@ def _run(
             process = subprocess.Popen(
                 enclosed.argv,
                 cwd=worktree,
-                env=enclosed.whole(os.environ),
+                env=enclosed.whole(os.environ) | {"PWD": str(worktree)},
                 stdin=subprocess.DEVNULL,
                 stdout=out.writing,
                 stderr=subprocess.STDOUT,

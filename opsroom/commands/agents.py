@@ -93,6 +93,9 @@ def try_(explicit: str | None, name: str, keep: bool, seconds: float) -> int:
                 f"all of it is in {folder}; 'opsroom --state-dir {folder}/repository/.opsroom log 0001' shows it"
             )
         return 0 if works else 1
+    except KeyboardInterrupt:
+        works = True  # nobody wants to know why
+        raise
     finally:
         if works and not keep:
             remove(folder)

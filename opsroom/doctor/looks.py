@@ -45,8 +45,10 @@ class Look:
     remark: str = ""
     """What is strange about it, and no fault."""
     starts: Starts = field(default_factory=Starts)
+    root: bool = False
+    """Whether it was root that started it."""
     refused: bool = False
-    """Whether it would not work for the user that asks, who is root."""
+    """Whether it would not work for root, who asks."""
     signs_in: tuple[str, ...] = ()
     """What there is that it may sign in with: names of variables, and files of the home."""
     looked_for: tuple[str, ...] = ()
@@ -87,12 +89,13 @@ class Look:
         inside, offline = self.starts.sandboxed, self.starts.offline
         if self._outside_only is not None:
             return f"starts, but not in the sandbox: {self._outside_only.problem}"
+        starts = "starts as root" if self.root else "starts"
         if inside is None:
-            said = "starts without a sandbox" if self.starts.outside is not None else ""
+            said = f"{starts} without a sandbox" if self.starts.outside is not None else ""
         elif offline is None or offline.problem:
-            said = f"starts in the sandbox, and not without network{f': {offline.problem}' if offline else ''}"
+            said = f"{starts} in the sandbox, and not without network{f': {offline.problem}' if offline else ''}"
         else:
-            said = "starts in the sandbox, also without network"
+            said = f"{starts} in the sandbox, also without network"
         return f"{said}, but does not work for root there" if self.refused else said
 
     @property
@@ -130,6 +133,7 @@ class Look:
             "starts_sandboxed": _as_json(self.starts.sandboxed),
             "starts_without_network": _as_json(self.starts.offline),
             "starts_outside": _as_json(self.starts.outside),
+            "as_root": self.root,
             "works_for_this_user": not self.refused,
             "signs_in_with": list(self.signs_in),
             "looked_for": list(self.looked_for),
@@ -229,6 +233,7 @@ def _started(
         problem="" if starts.version or last is None else last.problem,
         todo="" if starts.version or last is None else last.todo,
         starts=starts,
+        root=os.geteuid() == 0,
         refused=adapter.refuses_root and os.geteuid() == 0 and not inside,
         signs_in=signing_in.found(adapter, {**environment, **agent.environment}, files),
         looked_for=(*adapter.keys, *signing_in.files_of(files)),

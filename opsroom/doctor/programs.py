@@ -41,7 +41,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], cwd: str = "/", sec
     process = subprocess.Popen(
         argv,
         cwd=cwd,
-        env=dict(environment),
+        env={**environment, "PWD": cwd},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -83,6 +83,7 @@ class Line(msgspec.Struct):
     duration_ms: float = 0
     num_turns: int = 0
     result: str = ""
+    terminal_reason: str = ""
     errors: list[msgspec.Raw] = []
     usage: Tokens | None = None
     total_cost_usd: float | None = None
@@ -163,6 +164,10 @@ class StreamParser:
             failed = providers.failed(text or line.subtype, fatal=True, status=line.api_error_status)
             if line.subtype in LIMITS:
                 failed = type(failed)(text=text or line.subtype, fatal=True, failure="limit")
+            elif line.terminal_reason.startswith("aborted"):  # by SIGINT, of which its words tell nothing
+                failed = type(failed)(
+                    text=f"it was interrupted: {line.terminal_reason}", fatal=True, failure="interrupted"
+                )
             events.append(failed)
             return [*events, Finished(ok=False, text=text[:TEXT])]
         return [*events, Finished(ok=True, text=text[:TEXT])]

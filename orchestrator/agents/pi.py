@@ -3,7 +3,8 @@
 It exits with 0 whatever its provider does: what counts is how the newest answer ended. An `agent_end` comes again for
 each time that it tries again, so a run is over when the stream ends after one, and nothing was begun after it.
 `message_update` repeats the whole message for each word. Of tokens the input is without what was cached; what was
-thought is a part of the output, and isn't told. A model whose price it doesn't know costs 0.
+thought is a part of the output, and isn't told. A model whose price it doesn't know costs 0. An answer that broke off
+in the middle it takes for one that ended; what tells is that it has used nothing, where others of the run have.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from orchestrator.agents import providers, raw
 from orchestrator.agents.adapter import Adapter, Run
 from orchestrator.agents.counting import Sum, total
 from state.agent_events import TEXT, Event, Failed, Finished, Message, SessionStarted, ToolCall, ToolResult, Used
+from state.usage import Usage
 
 __all__ = ["ADAPTER"]
 
@@ -66,6 +68,7 @@ class _Line(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Line)
+BROKEN_OFF = "the model's last answer broke off: its provider did not say that it had ended"
 
 
 class _Parser:
@@ -116,6 +119,8 @@ class _Parser:
             return [Finished(ok=True)]
         if self._ended == "aborted":
             failed = Failed(text=self._error or "aborted", fatal=True, failure="interrupted")
+        elif self._ended == "broken off":
+            failed = Failed(text=BROKEN_OFF, fatal=True, failure="connection")
         elif self._ended == "error":
             failed = providers.failed(self._error, fatal=True)
         else:
@@ -126,6 +131,9 @@ class _Parser:
         if message.role != "assistant":
             return []
         self._ended, self._error = message.stopReason, message.errorMessage[:TEXT]
+        used = _used(message.usage)
+        if self._ended == "stop" and not used.tokens and self._used.sum.tokens:
+            self._ended = "broken off"
         if not said:  # as the `turn_end` that repeats it
             return []
         blocks = [_Block("text", message.content)] if isinstance(message.content, str) else message.content
@@ -134,12 +142,16 @@ class _Parser:
             for block in blocks
             if block.type in ("text", "thinking") and (block.text or block.thinking)
         ]
-        if (tokens := message.usage) is not None:
-            given = tokens.input + tokens.cacheRead + tokens.cacheWrite
-            used = total(given, tokens.cacheRead, tokens.output, 0, tokens.cost.total)
-            if used.tokens and self._used.put(f"{message.timestamp} {message.responseId}", used):
-                events.append(Used(usage=self._used.sum))
+        if used.tokens and self._used.put(f"{message.timestamp} {message.responseId}", used):
+            events.append(Used(usage=self._used.sum))
         return events
+
+
+def _used(tokens: _Tokens | None) -> Usage:
+    if tokens is None:
+        return Usage()
+    given = tokens.input + tokens.cacheRead + tokens.cacheWrite
+    return total(given, tokens.cacheRead, tokens.output, 0, tokens.cost.total)
 
 
 def _text(content: list[_Block] | str) -> str:

@@ -222,6 +222,8 @@ class Supervisor:
         environment: Mapping[str, str] = os.environ
         if self.boxed:  # no more than what was chosen
             environment = {name: os.environ[name] for name in self.kept if name in os.environ}
+        # some programs believe it rather than the system, and ours is where the orchestrator was started
+        environment = {**environment, **self.environment, "PWD": self.cwd}
         me = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
@@ -239,7 +241,7 @@ class Supervisor:
                     os.dup2(telling, STATUS_FD)
                 signal.pthread_sigmask(signal.SIG_SETMASK, set())
                 os.chdir(self.cwd)
-                os.execvpe(self.argv[0], self.argv, {**environment, **self.environment})  # noqa: S606 - no shell is wanted
+                os.execvpe(self.argv[0], self.argv, environment)  # noqa: S606 - no shell is wanted
             except BaseException as error:  # noqa: BLE001 - a forked child reports everything and never returns
                 os.write(writing, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
                 os._exit(127)

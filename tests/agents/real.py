@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from opsroom.commands.show import read_fleet
@@ -158,6 +159,12 @@ class Real:
         status = self.story.task(task).status
         assert status is not None
         return status.usage
+
+    def program(self, task: str) -> int:
+        """The process of the CLI itself: bubblewrap's first child waits for those that lose their parents."""
+        outside = psutil.Process(self.story.processes(task).child)
+        (first,) = outside.children()
+        return int(first.children()[0].pid)
 
     def report_of(self, task: str, attempt: int) -> AgentReport:
         """What the stream of an attempt has told so far."""

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from orchestrator.agents import KINDS, adapter
 from tests.agents import install
 from tests.agents.install import CannotInstall
-from tests.stories import CHECKOUT, DEADLINE
+from tests.stories import CHECKOUT, DEADLINE, gone
 
 NPM = """#!/bin/sh
 echo "$$ $*" >> {log}
@@ -97,12 +96,9 @@ def test_what_npm_says_against_it_is_said(machine: Machine) -> None:
 
 def test_an_npm_that_hangs_is_ended_with_all_that_it_started(machine: Machine, tmp_path: Path) -> None:
     machine.npm(before=f"sh -c 'echo $$ > {tmp_path}/child; exec sleep 600'")
-    begun = time.monotonic()
-    with pytest.raises(CannotInstall, match=r"npm did not end within 0\.5 s"):
-        install.install("codex", seconds=0.5)
-    assert time.monotonic() - begun < DEADLINE
-    child = int((tmp_path / "child").read_text())
-    assert not Path(f"/proc/{child}/root").exists() or "sleep" not in Path(f"/proc/{child}/cmdline").read_text()
+    with pytest.raises(CannotInstall, match=r"npm did not end within 3 s"):
+        install.install("codex", seconds=3)
+    assert gone(int((tmp_path / "child").read_text()))
 
 
 def test_whoever_waits_for_another_gives_up_in_the_end(machine: Machine) -> None:

@@ -37,6 +37,34 @@ def test_a_worker_that_is_killed_in_the_middle_is_begun_again_and_lands(real: Re
     assert real.used(task).attempts == 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_a_worker_that_is_interrupted_has_not_succeeded_whatever_it_exits_with(
+    real: Real, number: signal.Signals
+) -> None:
+    real.script(LONG, WORK, END)
+    story = real.story
+    task = story.spawn()
+    story.up("--once")
+    story.wait(story.state.task(task).checkpoint.exists, "the checkpoint")
+    story.end_by_id(real.program(task), number)
+    story.wait_for_state(task, "merged")
+    # codex says nothing of it and exits with 1, as it does for other reasons
+    silent = (real.name, number) == ("codex", signal.SIGINT)
+    assert real.verdicts() == ["failed agent" if silent else "failed interrupted", "success"]
+    assert story.file("notes.txt") == "one\ntwo\nthree\nfour\nfour"
+
+
+def test_a_reply_that_is_cut_off_is_asked_for_again(real: Real) -> None:
+    real.configure(limits={"hold_seconds": 0.1})
+    real.script(WORK, Step(say="Four is counted, and next I shall", cut=True), WORK, END)
+    task = real.story.spawn()
+    real.story.up("--once")
+    real.story.wait_for_state(task, "merged")
+    assert real.story.file("notes.txt") == "one\ntwo\nthree\nfour\nfour"
+    # pi takes it for the end, and so it is for the orchestrator to begin again
+    assert real.verdicts() == (["failed connection", "success"] if real.name == "pi" else ["success"])
+
+
 def test_a_provider_that_fails_once_is_got_over(real: Real) -> None:
     real.script(Step(error=500, message=WORDS), WORK, END)
     task = real.story.spawn()

@@ -1,5 +1,7 @@
 """A task from its spec to the base branch, done by a real CLI that does all that a worker may do."""
 
+import json
+
 from state.agent_events import Failed, Finished, SessionStarted, ToolCall, Unknown
 from state.model import Result, decode
 from tests.agents.model_script import Step
@@ -45,5 +47,8 @@ def test_a_worker_asks_edits_commits_and_reports(real: Real) -> None:
     assert (used.tokens, used.input_tokens, used.output_tokens) == (5 * 1050, 5 * COSTS.input, 5 * COSTS.output)
     assert used.cached_tokens == 5 * COSTS.cached
     assert (used.attempts, used.unpriced, used.dollars) == (1, 0, cost(real.name, 5))
+    shown = json.loads(story.opsroom("show", task, "--json").out)
+    assert (shown["usage"]["tokens"], shown["report"]["verdict"]) == (5250, "success")
+    assert "used: 5,250 tokens" in story.opsroom("status").out
     assert [request.step for request in real.asked()] == [0, 1, 2, 3, 4]
     assert all(request.watched for request in real.asked())

@@ -6,13 +6,15 @@ The agent here is a small program that does real work in git and prints what the
 import json
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from orchestrator.agents import adapter
 from state.layout import StateDir
-from tests.stories import CHECKOUT, Said, Story
+from state.model import Attempt, decode
+from tests.stories import CHECKOUT, Said, Story, gone
 
 VERSION = adapter("codex").version
 KEY = "sk-proj-of-nobody-0123456789abcdefghij"
@@ -211,6 +213,21 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_started(story: Story,
     assert "--seconds gives it longer" in said.out
     (kept,) = trials.iterdir()
     assert "timeout" in (kept / "repository/.opsroom/tasks/0001/attempts/1/exit.toml").read_text()
+
+
+def test_ctrl_c_ends_all_of_it_and_leaves_nothing(story: Story, trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(story, work="sleep 61372")
+    codex(story)
+    monkeypatch.setenv("HOME", str(story.folder / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(story.folder / "cache"))
+    monkeypatch.setenv("PATH", f"{story.folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    process = story.begin("agents", "try", "mine")
+    attempt = story.wait(lambda: next(trials.glob("*/repository/.opsroom/tasks/0001/attempts/1/run.toml"), None))
+    child = story.wait(lambda: decode(Attempt, attempt.read_text(), "run.toml").child, "its agent")
+    story.end_by_id(process.pid, signal.SIGINT)
+    assert story.finish(process).status == 130
+    assert gone(child)
+    assert list(trials.iterdir()) == []
 
 
 def test_words_that_would_steer_the_terminal_are_shown_as_text(story: Story) -> None:

@@ -64,6 +64,13 @@ def test_the_environment_and_the_folder_are_those_of_the_launch(story: Story) ->
     assert attempt.stdout.read_text() == 'a "quoted" word\n/\n'
 
 
+def test_a_program_that_believes_pwd_works_where_it_was_started(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWD", "/where/a/person/called/opsroom")
+    attempt = start(story, "tr '\\0' '\\n' < /proc/$$/environ | grep ^PWD=")
+    ended(story, attempt)
+    assert attempt.stdout.read_text() == f"PWD={story.folder}\n"
+
+
 def test_a_program_that_is_not_there_is_said_to_be(story: Story) -> None:
     record = ended(story, start(story, "", argv=["/no/such/program"]))
     assert (record.reason, record.status) == ("exec_failed", 127)

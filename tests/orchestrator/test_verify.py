@@ -31,6 +31,12 @@ def test_checks_that_pass_say_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "logs" / "1-one.log").read_text() == "fine\n"
 
 
+def test_a_check_that_believes_pwd_runs_where_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWD", "/where/a/person/called/opsroom")
+    run(tmp_path, shell("tr '\\0' '\\n' < /proc/$$/environ | grep ^PWD=", "one"))
+    assert (tmp_path / "logs" / "1-one.log").read_text() == f"PWD={tmp_path}\n"
+
+
 def test_the_first_failure_is_the_last_check_that_runs(tmp_path: Path) -> None:
     results = run(tmp_path, shell("true"), shell("echo; echo bad news >&2; exit 3", "make test"), shell("touch ran"))
     assert verify.first_failure(results) == "check make test failed (exit status 3): bad news"

@@ -12,6 +12,7 @@ from orchestrator.config import Agent, Config, Sandbox
 from tests.opsroom.doctor.conftest import Install
 from tests.stories import Story
 
+STARTS = "starts as root" if os.geteuid() == 0 else "starts"
 TESTED = adapter("codex").version
 ANSWER = f"echo codex-cli {TESTED}"
 KEY = "sk-proj-of-nobody-0123456789"
@@ -42,7 +43,7 @@ def test_one_that_starts_in_the_sandbox_and_has_its_key_is_well(story: Story, in
     seen = at_codex(story, {"OPENAI_API_KEY": KEY})
     assert (seen.verdict, seen.advice) == (OK, "")
     assert seen.said == (
-        f"codex-cli {TESTED}, {place}; starts in the sandbox, also without network; may sign in with OPENAI_API_KEY"
+        f"codex-cli {TESTED}, {place}; {STARTS} in the sandbox, also without network; may sign in with OPENAI_API_KEY"
     )
     assert KEY not in repr(seen)
 
@@ -96,7 +97,7 @@ def test_one_that_needs_the_network_to_start_is_told_so(story: Story, install: I
     install("codex", f'[ "$(readlink /proc/self/ns/net)" = "{ours}" ] || exit 5; {ANSWER}')
     seen = at_codex(story, {"OPENAI_API_KEY": KEY})
     assert seen.verdict == OK
-    assert "starts in the sandbox, and not without network: exits with 5" in seen.said
+    assert f"{STARTS} in the sandbox, and not without network: exits with 5" in seen.said
 
 
 def test_what_it_says_beside_its_version_is_not_taken_for_it(story: Story, install: Install) -> None:
@@ -158,4 +159,4 @@ def test_what_nobody_has_configured_is_started_as_well_and_never_fails(story: St
     install("claude", "exit 1")
     seen = {look.name: look for look in looks(Config(), story.repository, environment(story)) if not look.configured}
     assert (seen["codex"].verdict, seen["claude"].verdict) == (OK, WARN)
-    assert seen["codex"].said.endswith("starts in the sandbox, also without network; nothing to sign in with")
+    assert seen["codex"].said.endswith(f"{STARTS} in the sandbox, also without network; nothing to sign in with")

@@ -1,6 +1,7 @@
 """Where an exit status, or an event, says what is not so: each trap of each CLI by its name."""
 
 import json
+import re
 
 from orchestrator.agents.reading import LINE
 from state.agent_events import Failed, Message, ToolResult, Unknown
@@ -133,6 +134,36 @@ def test_pi_ends_once_for_each_time_that_it_tries() -> None:
     # or the stream is cut while it waits to try again
     verdict = judged("pi", *failed[: again[1] + 1])
     assert (verdict.success, verdict.failure) == (False, "server")
+
+
+def test_pi_takes_an_answer_that_broke_off_for_one_that_ended() -> None:
+    said = recorded("pi", "success").stream
+    told, untold = b'"input":800,"output":50,"cacheRead":200', b'"input":0,"output":0,"cacheRead":0'
+    last = said.rindex(b'{"type":"message_end"')
+    assert told in said[last:]
+    said = said[:last] + said[last:].replace(told, untold)
+    verdict = judged("pi", said, status=0)
+    assert (verdict.success, verdict.failure) == (False, "connection")
+    assert verdict.why.startswith("the model's last answer broke off")
+
+
+def test_pi_with_a_provider_that_never_tells_what_is_used_ends_well() -> None:
+    said = recorded("pi", "success").stream
+    for field in (b"input", b"output", b"cacheRead"):
+        said = re.sub(rb'"%s":\d+' % field, b'"%s":0' % field, said)
+    assert judged("pi", said, status=0).success
+
+
+def test_claude_that_was_interrupted_says_it_in_one_word_and_exits_with_0() -> None:
+    *before, last = recorded("claude", "success").lines
+    ended = {"is_error": True, "subtype": "error_during_execution", "terminal_reason": "aborted_tools"}
+    words = {"result": "", "errors": ["[ede_diagnostic] result_type=user last_content_type=n/a"]}
+    verdict = judged("claude", *before, line(**(json.loads(last) | ended | words)), status=0)
+    assert (verdict.success, verdict.failure, verdict.why) == (
+        False,
+        "interrupted",
+        "it was interrupted: aborted_tools",
+    )
 
 
 def test_pi_that_goes_on_after_its_end_is_not_over() -> None:
