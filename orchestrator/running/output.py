@@ -59,9 +59,8 @@ class Output:
         try:
             while self._unwritten:
                 self._unwritten = self._unwritten[os.write(self._log, self._unwritten) :]
-        except (
-            OSError
-        ) as error:  # no room, a disk that fails or became read-only: the orchestrator says so, and it may pass
+        # no room, a disk that fails or became read-only: the orchestrator says so, and it may pass
+        except OSError as error:
             self.trouble = error.strerror or str(error)
 
     def finish(self) -> None:
