@@ -98,7 +98,8 @@ def test_a_worker_that_forks_without_end_is_ended(story: Story) -> None:
 
 def test_a_daemon_of_a_check_ends_with_its_check(story: Story) -> None:
     story.agent("touch made")
-    story.configure(checks=(daemon(story),))
+    begun = f"while [ ! -s {story.folder}/pids ]; do sleep 0.02; done"
+    story.configure(checks=(f"sh -c '{daemon(story)}; {begun}'",))
     task = story.spawn()
     story.up_once()
     assert story.task(task).state == "merged"
