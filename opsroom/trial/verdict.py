@@ -9,7 +9,7 @@ from state.views import TaskView
 
 __all__ = ["Seen", "Verdict", "judge"]
 
-TODO = {
+ADVICE = {
     "authentication": "sign in with it, or set its key, and see 'opsroom doctor'",
     "rate_limit": "wait, or raise the limit with the provider",
     "overload": "try again later",
@@ -55,17 +55,17 @@ def judge(seen: Seen) -> Verdict:
     failed = report if report is not None and report.verdict == "failed" else None
     if failed is not None and failed.failure in PROVIDER_FAILURES:
         why = f"the provider failed ({failed.failure.replace('_', ' ')}): {failed.why}"
-        return Verdict(False, why, TODO[failed.failure])
+        return Verdict(False, why, ADVICE[failed.failure])
     if task.state in NEEDS_HUMAN and (task.questions or task.stop_reason):
         words = task.stop_reason or task.questions[0].body.strip()
         return Verdict(False, f"it did not do it but asked: {words}", FOLLOWS)
     if task.exit is not None and task.exit.reason == "timeout":
-        return Verdict(False, f"it ran out of time after {task.exit.seconds:.0f} s", TODO["interrupted"])
+        return Verdict(False, f"it ran out of time after {task.exit.seconds:.0f} s", ADVICE["interrupted"])
     if failed is not None:
-        return Verdict(False, f"its run failed: {failed.why}", TODO.get(failed.failure, TODO["agent"]))
+        return Verdict(False, f"its run failed: {failed.why}", ADVICE.get(failed.failure, ADVICE["agent"]))
     if task.state in ("merged", "done"):
         has = "is not there" if seen.content is None else f"has {seen.content[:80]!r} in it, not {WORDS!r}"
         return Verdict(False, f"it ended well, but {FILE} {has}", FOLLOWS)
     why = task.status.why if task.status else ""
     why += f"; the last that it said: {report.said}" if why and report and report.said else ""
-    return Verdict(False, why or seen.given_up or f"the task ended as {task.state or 'nothing'}", TODO["agent"])
+    return Verdict(False, why or seen.given_up or f"the task ended as {task.state or 'nothing'}", ADVICE["agent"])
