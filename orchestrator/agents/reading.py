@@ -85,7 +85,8 @@ class Told:
             self.unknown += 1
             self.damaged += event.damaged
         elif isinstance(event, Failed):
-            self.trouble = event
+            if event.fatal or event.failure != "agent" or self.trouble is None or self.trouble.failure == "agent":
+                self.trouble = event  # a warning is no reason to forget that the provider failed
             self.retries += event.failure in PROVIDER_FAILURES and not event.fatal
             if event.fatal:
                 self.fatal = event

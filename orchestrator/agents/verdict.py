@@ -39,33 +39,45 @@ def judge(told: Told, ended: Exit | None, errors: str = "") -> Verdict:
     """The verdict on a run that `ended`; None where nobody wrote how. `errors` is the end of its standard error."""
     if ended is None:
         return Verdict(False, "interrupted", "its supervisor is gone")
-    trouble = told.fatal or told.trouble
     if ended.reason != "exited":
-        why = f"it was ended: {ended.reason}"
-        if ended.reason not in ("timeout", "silent"):
-            return Verdict(False, "interrupted", why)
-        if trouble is not None:
-            return _by(trouble)
-        # some try again for ever before the model has said a word, and tell so on standard error alone
-        return Verdict(False, "interrupted", why) if told.worked else _by_errors(errors, why, "interrupted")
+        return _cut_short(told, ended.reason, errors)
     if told.fatal is not None:
         return _by(told.fatal)
     status = ended.status
     if status is None or status < 0 or status in (130, 143):
         return Verdict(False, "interrupted", f"it was ended by a signal ({status})")
     if status:
-        return _by(trouble) if trouble is not None else _by_errors(errors, f"it exited with status {status}")
+        return _badly(told.trouble, status, errors)
     if told.damaged:
         return Verdict(False, "agent", f"its stream is damaged: {told.damaged} of its lines can't be read")
     if told.finished is None:
-        if trouble is not None and trouble.failure in PROVIDER_FAILURES:
-            return _by(trouble)
+        if told.trouble is not None and told.trouble.failure in PROVIDER_FAILURES:
+            return _by(told.trouble)
         return _by_errors(errors, "it exited with 0, but its stream has no end", "interrupted")
     if not told.finished.ok:
         return Verdict(False, "agent", _cut(told.finished.text) or "it says that it failed")
     if not told.started:
         return Verdict(False, "agent", "its stream has no beginning")
     return Verdict(True)
+
+
+def _cut_short(told: Told, reason: str, errors: str) -> Verdict:
+    """The verdict on a run that its supervisor ended for `reason`. A warning is not why it took so long."""
+    trouble, why = told.fatal or told.trouble, f"it was ended: {reason}"
+    if reason not in ("timeout", "silent"):
+        return Verdict(False, "interrupted", why)
+    if trouble is not None and (trouble.fatal or trouble.failure != "agent"):
+        return _by(trouble)
+    # some try again for ever before the model has said a word, and tell so on standard error alone
+    return Verdict(False, "interrupted", why) if told.worked else _by_errors(errors, why, "interrupted")
+
+
+def _badly(trouble: Failed | None, status: int, errors: str) -> Verdict:
+    """The verdict on a run that exited with another `status` than 0, and told of nothing fatal."""
+    if trouble is not None and trouble.failure != "agent":
+        return _by(trouble)
+    warned = f"; the last that it complained of: {trouble.text}" if trouble is not None else ""
+    return _by_errors(errors, f"it exited with status {status}{warned}")
 
 
 def _by(trouble: Failed) -> Verdict:

@@ -281,3 +281,21 @@ def test_gemini_tries_for_ever_and_tells_so_on_standard_error_alone() -> None:
     assert judged("gemini", begun, status=-9, reason="cancelled", errors=errors).failure == "interrupted"
     worked = b"".join(recorded("gemini", "success").lines[:3])
     assert judged("gemini", worked, status=-9, reason="timeout", errors=errors).failure == "interrupted"
+
+
+def test_a_warning_is_not_why_a_run_failed_that_came_no_further() -> None:
+    begun = b"".join(recorded("codex", "success").lines[:3])  # the session, a warning of a model's metadata, a turn
+    late = judged("codex", begun, status=-9, reason="timeout")
+    assert (late.failure, late.why) == ("interrupted", "it was ended: timeout")
+    refused = judged("codex", begun, status=1, errors="ERROR: connect ECONNREFUSED 127.0.0.1:1\n")
+    assert (refused.failure, refused.why) == ("connection", "ERROR: connect ECONNREFUSED 127.0.0.1:1")
+    crashed = judged("codex", begun, status=101)
+    assert crashed.failure == "agent"
+    assert crashed.why.startswith("it exited with status 101; the last that it complained of: Model metadata")
+
+
+def test_a_warning_does_not_hide_that_the_provider_failed() -> None:
+    retry = line(type="error", message="Reconnecting... 5/5 (high demand)")
+    warning = line(type="item.completed", item={"id": "w", "type": "error", "message": "a warning"})
+    begun = b"".join(recorded("codex", "success").lines[:3])
+    assert judged("codex", begun, retry, warning, status=1).failure == "overload"
