@@ -4,7 +4,7 @@ import re
 
 from state.agent_events import TEXT, Failed
 
-__all__ = ["failed", "failure_of", "wait_of", "wait_of_header"]
+__all__ = ["failed", "failure_in_log", "failure_of", "wait_of", "wait_of_header"]
 
 STATUSES = {
     **{401: "authentication", 403: "authentication", 402: "rate_limit", 407: "connection"},
@@ -25,7 +25,7 @@ WORDS = (
     ),
     (
         "connection",
-        r"econn|enotfound|eai_again|etimedout|connection.?(?:refused|reset|error|closed|lost)|connect error"
+        r"\beconn|\benotfound|eai_again|etimedout|connection.?(?:refused|reset|error|closed|lost)|connect error"
         r"|unable to connect|error sending request|fetch failed|\bnetwork\b|getaddrinfo|\bsocket|timed? ?out"
         r"|stream (?:disconnected|closed)",
     ),
@@ -35,9 +35,33 @@ WORDS = (
         r"|status.{0,8}5\d\d",
     ),
 )
+SURE = (
+    ("limit", WORDS[0][1]),
+    ("rate_limit", WORDS[1][1]),
+    ("overload", r"overloaded|high demand|at capacity|temporarily unavailable|service unavailable|server busy"),
+    (
+        "authentication",
+        r"(?:invalid|incorrect|missing|wrong|no|set an?)\b.{0,30}\bapi.?key"
+        r"|api.?key\b.{0,30}(?:invalid|missing|required|not )"
+        r"|missing environment variable|unauthori[sz]ed|no auth|invalid auth|an auth method"
+        r"|authentication.?(?:failed|error|required)|not (?:logged|signed) in|please (?:log|sign) ?in"
+        r"|\brun\b.{0,30}\blogin\b|token (?:has )?expired|invalid.?grant",
+    ),
+    (
+        "connection",
+        r"\beconn(?:refused|reset|aborted)|\benotfound|eai_again|etimedout|getaddrinfo"
+        r"|connection.?(?:refused|reset|error)|fetch failed|error sending request|unable to connect|(?:connect|connection|request) timed? ?out"
+        r"|stream (?:disconnected|closed)",
+    ),
+    ("server", r"internal server error|bad gateway|api.?error.{0,8}5\d\d"),
+)
+"""What says the same for itself in a log, where much else stands: who speaks of a socket is no provider."""
 ASKED_WRONG = ("limit", "rate_limit", "authentication")
 """What else a provider may mean by a status of 4xx than that it was asked for what it doesn't do."""
 _WORDS = [(failure, re.compile(words, re.IGNORECASE)) for failure, words in WORDS]
+_SURE = [(failure, re.compile(words, re.IGNORECASE)) for failure, words in SURE]
+_FRAME = re.compile(r"\s*at \S")
+"""A line of a stack trace of node's."""
 _STATUS = re.compile(r"\b(?:status(?: code)?|http|error|code)\D{0,4}([45]\d\d)\b|^\W*([45]\d\d)\b", re.IGNORECASE)
 _UNIT = r"(?:milliseconds?|ms|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])"
 _TIME = rf"\d{{1,9}}(?:\.\d{{1,9}})? ?{_UNIT}"
@@ -69,6 +93,18 @@ def failure_of(text: str, status: int | None = None) -> str:
         if (not asked_wrong or failure in ASKED_WRONG) and words.search(text):
             return failure
     return "server" if status is not None and status >= 500 else "agent"
+
+
+def failure_in_log(line: str) -> str:
+    """The same of a line of a log, which nobody says to be of a provider: `agent` unless it speaks for itself."""
+    if _FRAME.match(line):
+        return "agent"
+    line = line[:LONGEST]
+    if match := _STATUS.search(line):
+        status = int(match[1] or match[2])
+        if status in STATUSES or status >= 500:
+            return STATUSES.get(status, "server")
+    return next((failure for failure, words in _SURE if words.search(line)), "agent")
 
 
 def wait_of(text: str) -> float | None:

@@ -88,7 +88,7 @@ def _by_errors(errors: str, why: str, failure: str = "agent") -> Verdict:
     """A verdict on a run whose stream tells no reason: standard error may."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     for line in reversed(lines):
-        if (found := providers.failure_of(line)) != "agent":
+        if (found := providers.failure_in_log(line)) != "agent":
             return Verdict(False, found, _cut(line), providers.wait_of(line))
     return Verdict(False, failure, _cut(f"{why}; its last words: {lines[-1]}" if lines else why))
 

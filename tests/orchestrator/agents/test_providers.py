@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.agents.providers import failed, failure_of, wait_of, wait_of_header
+from orchestrator.agents.providers import failed, failure_in_log, failure_of, wait_of, wait_of_header
 from state.agent_events import TEXT
 
 SAID = [
@@ -106,3 +106,35 @@ def test_long_words_are_cut() -> None:
     words = "try again in " + "1" * 2_000_000
     event = failed(words, fatal=True)
     assert (len(event.text), event.fatal, event.failure, event.wait) == (TEXT, True, "agent", None)
+
+
+def test_words_that_happen_to_be_in_another_are_none() -> None:
+    assert failure_of("ModuleNotFoundError: No module named 'yaml'") == "agent"
+
+
+@pytest.mark.parametrize(
+    ("line", "failure"),
+    [
+        ("    at TLSSocket.socketOnEnd (node:_http_client:524:9) { status: 503 }", "agent"),
+        ("TypeError: Cannot read properties of undefined (reading 'network')", "agent"),
+        ("error: unknown option '--network'", "agent"),
+        ("Error: command timed out", "agent"),
+        ("fatal: could not open log: Permission denied", "agent"),
+        ("FileNotFoundError: credentials.py", "agent"),
+        ("error TS2769: No overload matches this call.", "agent"),
+        ("Error: connect ECONNREFUSED 127.0.0.1:1", "connection"),
+        ("TypeError: fetch failed", "connection"),
+        ("Attempt 7 failed with status 429. Retrying with backoff...", "rate_limit"),
+        ("Incorrect API key provided: sk-none.", "authentication"),
+        ("Missing environment variable: `OPENAI_API_KEY`.", "authentication"),
+        ("Invalid API key · Please run /login", "authentication"),
+        ("Please set an Auth method in your settings.json", "authentication"),
+        ("No auth type is selected.", "authentication"),
+        ("Error: No authentication information found.", "authentication"),
+        ("OpenAI API key is missing.", "authentication"),
+        ("We're experiencing high demand", "overload"),
+        ("unexpected status 500 Internal Server Error", "server"),
+    ],
+)
+def test_a_line_of_a_log_has_to_speak_for_itself(line: str, failure: str) -> None:
+    assert failure_in_log(line) == failure
