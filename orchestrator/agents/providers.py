@@ -50,8 +50,8 @@ SURE = (
     (
         "connection",
         r"\beconn(?:refused|reset|aborted)|\benotfound|eai_again|etimedout|getaddrinfo"
-        r"|connection.?(?:refused|reset|error)|fetch failed|error sending request|unable to connect|(?:connect|connection|request) timed? ?out"
-        r"|stream (?:disconnected|closed)",
+        r"|connection.?(?:refused|reset|error)|fetch failed|error sending request|unable to connect"
+        r"|(?:connect|connection|request) timed? ?out|stream (?:disconnected|closed)",
     ),
     ("server", r"internal server error|bad gateway|api.?error.{0,8}5\d\d"),
 )
