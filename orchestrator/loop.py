@@ -93,7 +93,7 @@ class Orchestrator:
         self._troubles = Troubles(self._events)
         self._stops = 0
         self._idle_since: float | None = None
-        self._clock_steps = ClockSteps()
+        self._clock_steps = ClockSteps(clock)
         self.why = ""
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -242,8 +242,8 @@ class Orchestrator:
                 self._known.look(view)
         with self._troubles.trying("streams"):
             self._follow_streams()
-        now = self._clock()
-        if step := self._clock_steps.back(now):
+        now, step = self._clock_steps.read()
+        if step:
             self._set_back(step, now)
         with self._troubles.trying("inbox"):
             for name in self._inbox.next():
