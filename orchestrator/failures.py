@@ -7,15 +7,19 @@ alike, so they hold further launches instead of failing one task after the other
 from datetime import datetime
 from typing import NamedTuple
 
-from state.agent_events import PROVIDER_FAILURES
+from state.agent_events import AUTHENTICATION, PROVIDER_FAILURES
 from state.messages import Message
 from state.model import AgentReport, Exit
 
 __all__ = ["AGENT", "BUDGET", "CHECKS", "MACHINE", "PROVIDER", "Failure", "came_to_nothing", "of_attempt"]
 
 AGENT, CHECKS, PROVIDER, MACHINE, BUDGET = "agent", "checks", "provider", "machine", "budget"
-PROVIDER_STATUSES = {69: "its provider is unavailable", 75: "its provider failed for now", 77: "it was not let in"}
-"""What sysexits.h calls EX_UNAVAILABLE, EX_TEMPFAIL and EX_NOPERM, said of an agent."""
+PROVIDER_STATUSES = {
+    69: ("its provider is unavailable", ""),
+    75: ("its provider failed for now", ""),
+    77: ("it was not let in", AUTHENTICATION),
+}
+"""What sysexits.h calls EX_UNAVAILABLE, EX_TEMPFAIL and EX_NOPERM, said of an agent, and what its provider fails by."""
 LEAST_KIB = 64
 """With less room than this on the disk hardly anything can be written."""
 KILLED = (-9, 137)
@@ -25,7 +29,7 @@ KILLED = (-9, 137)
 WORDS_OF = {
     "rate_limit": "the provider's limit is reached",
     "overload": "the provider is overloaded",
-    "authentication": "the provider did not let it in",
+    AUTHENTICATION: "the provider did not let it in",
     "connection": "the provider can't be reached",
     "server": "the provider failed",
 }
@@ -39,6 +43,8 @@ class Failure(NamedTuple):
     until: datetime | None = None
     counts: bool = True
     """Whether it is one of the failures in a row that a task may have."""
+    by: str = ""
+    """What a provider failed by, one of `agent_events.PROVIDER_FAILURES`, where that is known."""
 
 
 def of_attempt(
@@ -63,14 +69,14 @@ def of_attempt(
     failed = report if report is not None and report.verdict == "failed" else None
     if failed is not None and failed.failure in PROVIDER_FAILURES:
         why = f"{WORDS_OF[failed.failure]}: {failed.why}"
-        return Failure(PROVIDER, why, failed.until, counts=False)
+        return Failure(PROVIDER, why, failed.until, counts=False, by=failed.failure)
     if failed is not None and came_to_nothing(failed):
         return Failure(AGENT, f"its session could not be resumed, so it begins afresh: {failed.why}", counts=False)
     if well:
         return Failure(AGENT, f"attempt {attempt}: {failed.why}") if failed is not None else None
     if ended.reason == "exited" and ended.status in PROVIDER_STATUSES:
-        why = f"{PROVIDER_STATUSES[ended.status]} (exit status {ended.status})"
-        return Failure(PROVIDER, why, counts=False)
+        words, by = PROVIDER_STATUSES[ended.status]
+        return Failure(PROVIDER, f"{words} (exit status {ended.status})", counts=False, by=by)
     why = _how(attempt, ended)
     if failed is not None and failed.failure != "interrupted":
         why = f"{why}: {failed.why}"

@@ -74,9 +74,9 @@ class Gate:
                 found = holds.after_success(found, view.task.agent, view.run.started)
         self._change(found)
 
-    def failed(self, agent: str, why: str, started: datetime, until: datetime | None) -> None:
-        """Takes in that an attempt of `agent` failed by its provider."""
-        self._change(holds.after_failure(self._holds, agent, why, started, self._now, self._waits, until))
+    def failed(self, agent: str, why: str, started: datetime, until: datetime | None, by: str = "") -> None:
+        """Takes in that an attempt of `agent` failed by its provider; `by` what, where that is known."""
+        self._change(holds.after_failure(self._holds, agent, why, started, self._now, self._waits, until, by))
 
     def worked(self, agent: str, started: datetime) -> None:
         """Takes in that an attempt of `agent` ended in another way than by its provider."""
@@ -106,7 +106,8 @@ class Gate:
             before = known.pop((hold.kind, hold.agent), None)
             if before is None or before.failures != hold.failures:
                 until = hold.until.isoformat() if hold.until else ""
-                self._events.tell("hold", what=hold.kind, agent=hold.agent, why=hold.why, until=until)
+                by = hold.failure
+                self._events.tell("hold", what=hold.kind, agent=hold.agent, why=hold.why, until=until, failure=by)
         for kind, agent in known:
             self._events.tell("released", what=kind, agent=agent)
 

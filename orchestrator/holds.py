@@ -77,17 +77,19 @@ def after_failure(
     now: datetime,
     waits: Waits,
     until: datetime | None = None,
+    by: str = "",
 ) -> list[Hold]:
     """The holds after an attempt of `agent` that began at `started` failed by its provider.
 
-    `until` is the time that the provider stated. An attempt from before the hold only makes it last, it is no trial.
+    `until` is the time that the provider stated, `by` is what it failed by, where that is known. An attempt from before
+    the hold only makes it last, it is no trial.
     """
     before = on_agent(holds, agent)
     stated = min(until, now + timedelta(seconds=waits.longest)) if until and until > now else None
     if before is not None and before.until is not None and started < before.until:
         if stated is None or stated <= before.until:
             return list(holds)
-        return _replaced(holds, before, msgspec.structs.replace(before, until=stated, why=why))
+        return _replaced(holds, before, msgspec.structs.replace(before, until=stated, why=why, failure=by))
     failures = (before.failures if before else 0) + 1
     wait = min(waits.limit, waits.first * 2.0 ** (min(failures, 40) - 1))
     after = Hold(
@@ -97,6 +99,7 @@ def after_failure(
         since=before.since if before else now,
         until=stated or now + timedelta(seconds=wait),
         failures=failures,
+        failure=by,
     )
     return _replaced(holds, before, after)
 

@@ -38,6 +38,8 @@ class Obeyed:
     """Seconds that the attempt of a task gets before it is killed, where the command said so."""
     release: str | None = None
     """The agent whose hold ends, '' for every agent's."""
+    said: str = ""
+    """What whoever sent it would not know otherwise."""
 
 
 class Inbox:
@@ -82,7 +84,7 @@ class Inbox:
             command = commands.read(self._state, name)
             verb = command.verb
             task, obeyed = self._act(name, command, fleet, alive, now)
-            outcome = commands.accepted(tasks.BY, task)
+            outcome = commands.accepted(tasks.BY, task, obeyed.said)
         except CannotWrite:
             raise
         except OpsroomError as error:
@@ -108,7 +110,8 @@ class Inbox:
                 view = self._find(command, fleet)
                 return command.task, Obeyed(tasks.send_on(self._state, view.id, name, command))
             case verb if verb in campaign_moves.VERBS:
-                return "", Obeyed(self._campaign_moves.obey(name, command, fleet, now))
+                moved = self._campaign_moves.obey(name, command, fleet, now)
+                return "", Obeyed(moved.paths, said=moved.said)
             case "release":
                 return "", self._release(command, fleet)
             case "shutdown":

@@ -373,7 +373,7 @@ class Orchestrator:
         if view.exit is None or view.task is None or view.state not in LIVE:
             return
         if decision.failure == PROVIDER:
-            self._gate.failed(view.task.agent, decision.why, view.exit.started, decision.until)
+            self._gate.failed(view.task.agent, decision.why, view.exit.started, decision.until, decision.by)
             self._gate.write()
         elif view.exit.reason == "exited":
             self._gate.worked(view.task.agent, view.exit.started)

@@ -80,6 +80,8 @@ class Move:
     """Whose failure it was, where it was one: `agent`, `checks`, `provider` or `machine`."""
     until: datetime | None = None
     """Until when a provider said that it would fail."""
+    by: str = ""
+    """What a provider failed by, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,7 @@ def _ended(facts: Facts, now: datetime, questions: list[Message]) -> Decision:
     succeeded = result is not None and result.outcome == "success"
     failure = failures.of_attempt(attempt, ended, own, succeeded, facts.gate.shortage, view.report)
     if failure is not None and not failure.counts:
-        return Move(view.id, "queued", why=failure.why, failure=failure.whose, until=failure.until)
+        return Move(view.id, "queued", why=failure.why, failure=failure.whose, until=failure.until, by=failure.by)
     if failure is not None:
         return _again(facts, now, failure)
     if result is not None and not succeeded:

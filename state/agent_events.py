@@ -11,6 +11,7 @@ from state.times import rfc3339, utc_now
 from state.usage import Usage
 
 __all__ = [
+    "AUTHENTICATION",
     "FAILURES",
     "PROVIDER_FAILURES",
     "TEXT",
@@ -30,7 +31,9 @@ __all__ = [
 
 TEXT = 16_000
 """Characters that one text of an event may have; what is longer is cut, and is whole in `stdout.log`."""
-PROVIDER_FAILURES = ("rate_limit", "overload", "authentication", "connection", "server")
+AUTHENTICATION = "authentication"
+"""What a provider fails by that lets nobody in: no key, a wrong one, one that has expired."""
+PROVIDER_FAILURES = ("rate_limit", "overload", AUTHENTICATION, "connection", "server")
 """What a provider fails by: `server` is one that says so without saying why."""
 FAILURES = ("agent", *PROVIDER_FAILURES, "limit", "interrupted")
 """Whose an attempt's failure was, by its stream; `limit` is one of turns or money that the agent was given."""

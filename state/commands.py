@@ -109,9 +109,9 @@ def conclude(state: StateDir, done: Path, name: str, outcome: Outcome) -> None:
         return
 
 
-def accepted(by: str, task: str = "") -> Outcome:
-    """It was done."""
-    return Outcome(outcome="accepted", at=utc_now(), by=by, task=task)
+def accepted(by: str, task: str = "", why: str = "") -> Outcome:
+    """It was done; `why` is what the person would not know otherwise."""
+    return Outcome(outcome="accepted", at=utc_now(), by=by, task=task, why=why)
 
 
 def refused(by: str, why: str) -> Outcome:

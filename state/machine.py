@@ -9,12 +9,26 @@ from typing import Annotated
 
 import msgspec
 
+from state.agent_events import AUTHENTICATION
 from state.record import Count, Record, Time
 
-__all__ = ["BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "amount", "stale", "until"]
+__all__ = [
+    "BUDGET",
+    "MACHINE",
+    "PROVIDER",
+    "Hold",
+    "Holds",
+    "Machine",
+    "Worker",
+    "amount",
+    "needs_person",
+    "not_let_in",
+    "stale",
+    "until",
+]
 
 PROVIDER, MACHINE, BUDGET = "provider", "machine", "budget"
-"""The kinds of a hold. The first two go by themselves; a budget that is spent needs a person."""
+"""The kinds of a hold."""
 
 GIB = 1024
 """MiB in one GiB."""
@@ -69,12 +83,24 @@ class Hold(Record):
     """When it ends by itself, where that is known."""
     failures: Count = 0
     """Failures in a row that led to it."""
+    failure: str = ""
+    """What the provider failed by, one of `agent_events.PROVIDER_FAILURES`, where that is known."""
 
 
 class Holds(Record):
     """`orchestrator/holds.toml`: every hold there is. No file, or none in it: nothing is held."""
 
     holds: list[Hold] = []
+
+
+def not_let_in(hold: Hold) -> bool:
+    """Whether its provider refuses the agent's key or sign-in. It is tried again, mostly in vain."""
+    return hold.kind == PROVIDER and hold.failure == AUTHENTICATION
+
+
+def needs_person(hold: Hold) -> bool:
+    """Whether nothing but a person ends what it comes from. Any other ends by itself."""
+    return hold.kind == BUDGET or not_let_in(hold)
 
 
 def stale(machine: Machine, now: datetime) -> bool:

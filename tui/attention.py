@@ -1,10 +1,11 @@
-"""What needs a person: open questions, stops, spent budgets, failures, halted campaigns, faults; each oldest first."""
+"""What needs a person: questions, stops, budgets, refused keys, failures, halts, faults; each oldest first."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from state.agent_events import AUTHENTICATION
 from state.errors import Fault
-from state.machine import BUDGET
+from state.machine import needs_person, not_let_in
 from state.messages import Message
 from state.views import CampaignView, Fleet, TaskView
 
@@ -12,7 +13,7 @@ __all__ = ["HALTED", "Entry", "campaign_key", "entries", "task_key"]
 
 HALTED = frozenset({"stop", "error", "no_progress", "budget_exhausted"})
 """A campaign's statuses in which it waits for a person."""
-_ORDER = ("question", "stop", "budget", "failed", "halted", "fault")
+_ORDER = ("question", "stop", "budget", "authentication", "failed", "halted", "fault")
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -31,7 +32,7 @@ class Entry:
     """One thing that a person has to look at. `key` is the row that it is about, '' where none is."""
 
     kind: str
-    """`question`, `stop`, `budget`, `failed`, `halted` or `fault`."""
+    """`question`, `stop`, `budget`, `authentication`, `failed`, `halted` or `fault`."""
     key: str
     name: str
     at: datetime | None
@@ -57,8 +58,9 @@ def entries(fleet: Fleet) -> tuple[Entry, ...]:
     for campaign in fleet.campaigns.values():
         found.extend(_of_campaign(campaign, campaign.name in stopped))
     for hold in fleet.holds:
-        if hold.kind == BUDGET:  # any other ends by itself
-            found.append(Entry("budget", "", hold.agent or "all agents", hold.since, hold.why))
+        if needs_person(hold):
+            kind = AUTHENTICATION if not_let_in(hold) else "budget"
+            found.append(Entry(kind, "", hold.agent or "all agents", hold.since, hold.why))
     if fleet.faults:
         found.append(Entry("fault", "", "state directory", None, _lines(fleet.faults)))
     return tuple(sorted(found, key=lambda entry: (_ORDER.index(entry.kind), entry.at or _LONG_AGO, entry.name)))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from state.agent_events import AUTHENTICATION
 from state.times import age
 from tui.attention import Entry
 from tui.text import Cell, Line, block, cut, line, width
@@ -14,6 +15,7 @@ _WORDS = {
     "stop": "stopped for you",
     "failed": "failed",
     "budget": "held until you raise the budget",
+    AUTHENTICATION: "is not let in by its provider",
     "halted": "halted",
     "fault": "has a file that is not understood",
 }
@@ -25,6 +27,7 @@ _HINTS = {
 }
 _GO = (("n", "go there"),)
 _ELSEWHERE = {
+    AUTHENTICATION: "sign in with it, or set its key; then: opsroom release {name}",
     "budget": "raise it under [budgets] in opsroom.toml, then start the orchestrator again",
     "fault": "mend the file, or put it away",
 }
@@ -82,7 +85,7 @@ def _choices(entry: Entry, now: datetime, here: bool, answering: bool) -> Line:
     if entry.question is None:
         cells: list[Cell] = [("  ", "")]
         if not entry.key:
-            return (*cells, (_ELSEWHERE.get(entry.kind, ""), "muted"))
+            return (*cells, (_ELSEWHERE.get(entry.kind, "").format(name=line(entry.name, 30)), "muted"))
         for key, word in _HINTS[entry.kind] if here else _GO:
             cells += [(key, "accent"), (f" {word}   ", "")]
         return tuple(cells)

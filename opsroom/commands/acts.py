@@ -45,7 +45,8 @@ def send(explicit: str | None, verb: str, **fields: Any) -> None:
         raise Unavailable(f"{verb}: sent, and not taken within {PATIENCE:g} s", todo=f"look at {state.inbox / name}")
     if outcome.outcome != "accepted":
         raise Refused(f"{verb}: {outcome.why}")
-    click.echo(f"{verb}: {outcome.outcome}{' ' + outcome.task if outcome.task else ''}")
+    more = outcome.task or outcome.why
+    click.echo(f"{verb}: {outcome.outcome}{' ' if more else ''}{more}")
 
 
 def _await(state: StateDir, name: str) -> Outcome | None:

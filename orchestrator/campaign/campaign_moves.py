@@ -6,7 +6,7 @@ A move that would do harm when it is made twice leaves the command's name behind
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from orchestrator import tasks
 from orchestrator.campaign import campaigns, policy
@@ -20,7 +20,7 @@ from state.layout import StateDir
 from state.model import CHECKING, FINAL, LIVE, Command, Task, encode
 from state.views import CampaignView, Fleet, TaskView
 
-__all__ = ["VERBS", "CampaignMoves"]
+__all__ = ["VERBS", "CampaignMoves", "Moved"]
 
 VERBS: Final = frozenset(
     f"campaign-{verb}"
@@ -33,6 +33,13 @@ GIVEN_BACK = frozenset({"failed", "stopped", "cancelled"})
 SUCCESS = "success"
 
 
+class Moved(NamedTuple):
+    """What a command did: the paths that it has written, and what whoever sent it would not know otherwise."""
+
+    paths: frozenset[str]
+    said: str = ""
+
+
 class CampaignMoves:
     """The campaigns of one state directory, as commands change them."""
 
@@ -41,29 +48,32 @@ class CampaignMoves:
         self._config = config
         self._events = events
 
-    def obey(self, name: str, command: Command, fleet: Fleet, now: datetime) -> frozenset[str]:
-        """Obeys the command `name`, whose verb is one of `VERBS`; the paths that it has written.
+    def obey(self, name: str, command: Command, fleet: Fleet, now: datetime) -> Moved:
+        """Obeys the command `name`, whose verb is one of `VERBS`.
 
         Raises `Refused` or `NotThere` with the reason where it may not be, and `CannotWrite`.
         """
-        view = fleet.campaigns.get(command.campaign)
+        match command.verb:
+            case "campaign-add":
+                return self._add(name, command, _known(fleet, command), fleet)
+            case "campaign-reword":
+                return self._reword(name, command, _known(fleet, command), fleet, now)
+            case _:
+                return Moved(self._obey(name, command, fleet, now))
+
+    def _obey(self, name: str, command: Command, fleet: Fleet, now: datetime) -> frozenset[str]:
+        if command.verb == "campaign-pause":
+            return self._pause(command, fleet.campaigns.get(command.campaign))
+        view = _known(fleet, command)
         match command.verb:
             case "campaign-start":
-                return self._start(name, _known(view, command), now)
-            case "campaign-pause":
-                return self._pause(command, view)
-        view = _known(view, command)
-        match command.verb:
+                return self._start(name, view, now)
             case "campaign-defer":
                 return self._settle(name, command, view, fleet, now, "human_deferred")
             case "campaign-skip":
                 return self._settle(name, command, view, fleet, now, "skipped")
             case "campaign-retry":
                 return self._retry(name, command, view, fleet, now)
-            case "campaign-add":
-                return self._add(name, command, view, fleet)
-            case "campaign-reword":
-                return self._reword(name, command, view, fleet, now)
             case "campaign-reorder":
                 return self._edit(view, lambda file: campaign_edits.move_item(file, command.index, command.before))
             case "campaign-note":
@@ -231,25 +241,26 @@ class CampaignMoves:
         """Sends the worker what the person said, if anything."""
         return tasks.send_on(self._state, task_id, name, command) if command.text.strip() else frozenset()
 
-    def _add(self, name: str, command: Command, view: CampaignView, fleet: Fleet) -> frozenset[str]:
-        def add(file: CampaignFile) -> None:
-            if file.headers.get(CAUSE) == name:
-                return
-            campaign_edits.add_item(file, command.text, _highest(view, fleet))
-            file.set(CAUSE, name)
+    def _add(self, name: str, command: Command, view: CampaignView, fleet: Fleet) -> Moved:
+        file = self._sound(view)
+        if file.headers.get(CAUSE) == name:  # it was done before a crash, and nothing was added since
+            return Moved(frozenset(), f"item {max(item.index for item in file.queue)}")
+        index = campaign_edits.add_item(file, command.text, _highest(view, fleet))
+        file.set(CAUSE, name)
+        return Moved(self._write(view, file), f"item {index}")
 
-        return self._edit(view, add)
-
-    def _reword(self, name: str, command: Command, view: CampaignView, fleet: Fleet, now: datetime) -> frozenset[str]:
+    def _reword(self, name: str, command: Command, view: CampaignView, fleet: Fleet, now: datetime) -> Moved:
         """Gives an item other words. One that was begun keeps its own, and another one takes its place in the queue."""
         file = self._sound(view)
         item, task = self._find(file, command, view, fleet)
         if task is None:
-            return self._edit(view, lambda file: campaign_edits.reword_item(file, item.index, command.text))
+            return Moved(self._edit(view, lambda file: campaign_edits.reword_item(file, item.index, command.text)))
         paths: frozenset[str] = frozenset()
-        if file.headers.get(CAUSE) != name:
+        if file.headers.get(CAUSE) == name:
+            index = max(entry.index for entry in file.queue)
+        else:
             if item.target == command.text.strip():
-                return paths
+                return Moved(paths)
             _refuse_settled(file, item, task, "skipped")
             text = command.text.strip() + "".join(f" | {key}={value}" for key, value in item.fields.items())
             index = campaign_edits.add_item(file, text, _highest(view, fleet))
@@ -258,7 +269,7 @@ class CampaignMoves:
             if (following := next(behind, None)) is not None:
                 campaign_edits.move_item(file, index, following.index)
             paths = self._record(name, command, view, file, item, task, now, "skipped", f"reworded as item {index}")
-        return paths | self._leave(name, command, task, now)
+        return Moved(paths | self._leave(name, command, task, now), f"item {index} in its place")
 
     # ── files ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -312,7 +323,8 @@ def _refuse_settled(file: CampaignFile, item: Item, task: TaskView | None, resul
         raise Refused(f"item {item.index} is {task.state}")
 
 
-def _known(view: CampaignView | None, command: Command) -> CampaignView:
+def _known(fleet: Fleet, command: Command) -> CampaignView:
+    view = fleet.campaigns.get(command.campaign)
     if view is None:
         raise NotThere(f"there is no campaign {command.campaign[:100]!r}")
     return view

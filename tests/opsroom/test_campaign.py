@@ -61,6 +61,7 @@ def test_with_an_orchestrator_the_outcome_is_said(story: Story) -> None:
     story.campaign("twos", ["a.txt", "b.txt"])
     story.up()
     assert story.opsroom("campaign", "skip", "twos", "1") == Said(0, "campaign-skip: accepted\n", "")
+    assert story.opsroom("campaign", "add", "twos", "c.txt") == Said(0, "campaign-add: accepted item 3\n", "")
     said = story.opsroom("campaign", "skip", "twos", "1")
     assert said == Said(1, "", "opsroom: campaign-skip: item 1 has an outcome already: skipped\n")
 

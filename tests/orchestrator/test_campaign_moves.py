@@ -34,15 +34,20 @@ def ask(story: Story, *asked: tuple[str, dict[str, Any]]) -> list[tuple[str, str
 
 
 def obey(story: Story, *asked: tuple[str, dict[str, Any]]) -> None:
-    assert ask(story, *asked) == [("accepted", "")] * len(asked)
+    assert [outcome for outcome, _ in ask(story, *asked)] == ["accepted"] * len(asked)
 
 
 def again_without_an_outcome(story: Story) -> str:
+    return told_again(story)[0]
+
+
+def told_again(story: Story) -> tuple[str, str]:
     """Has the newest command obeyed once more, as after a crash just before its outcome was written."""
     name = max(path.name for path in story.state.inbox_done.glob("*.toml") if ".outcome" not in path.name)
     commands.outcome_path(story.state.inbox_done, name).unlink()
     story.up_once()
-    return story.outcome(name).outcome
+    outcome = story.outcome(name)
+    return outcome.outcome, outcome.why
 
 
 def file_of(story: Story) -> CampaignFile:
@@ -314,6 +319,20 @@ def test_an_edit_without_an_outcome_is_not_made_twice(twos: Story, verb: str, fi
     once = queue_of(twos).read_bytes()
     assert again_without_an_outcome(twos) == "accepted"
     assert queue_of(twos).read_bytes() == once != before
+
+
+def test_an_item_that_is_new_is_told_by_its_number(twos: Story) -> None:
+    twos.agent(STOPS_AT_B, name="asks")
+    twos.state.campaign("twos").envelope.write_text('agent = "asks"\n')
+    assert ask(twos, ("add", {"text": "e.txt"}), ("reword", {"index": 5, "text": "f.txt"})) == [
+        ("accepted", "item 5"),
+        ("accepted", ""),
+    ]
+    assert ask(twos, ("add", {"text": "a.txt"})) == [("accepted", "item 6")] == [told_again(twos)]
+    obey(twos, ("start", {}))
+    assert ask(twos, ("reword", {"index": 2, "text": "b2.txt"})) == [("accepted", "item 7 in its place")]
+    assert told_again(twos) == ("accepted", "item 7 in its place")
+    assert [item.index for item in file_of(twos).queue][:4] == [1, 2, 7, 3]
 
 
 def test_a_crash_between_the_line_and_the_task_gives_one_line_and_ends_the_task(twos: Story) -> None:

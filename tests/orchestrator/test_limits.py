@@ -81,7 +81,8 @@ def test_an_exit_status_says_it_too_and_another_agent_goes_on(story: Story) -> N
     other = story.spawn(agent="other")
     story.wait_for_state(other, "merged")
     assert story.task(held).status.failure == "provider"  # type: ignore[union-attr]  # it has one
-    assert holds(story)[0].why == "its provider failed for now (exit status 75)"
+    (hold,) = holds(story)
+    assert (hold.why, hold.failure) == ("its provider failed for now (exit status 75)", "")
     assert {story.task(task).state for task in (held, first)} == {"queued"}
     up.terminate()
     story.finish(up)
@@ -93,6 +94,7 @@ def test_a_person_lets_it_be_tried_now(story: Story) -> None:
     task = story.spawn()
     up = story.up()
     story.wait(lambda: holds(story), "a hold")
+    assert [hold.failure for hold in holds(story)] == ["authentication"]
     refused = story.opsroom("release", "nobody")
     assert (refused.status, refused.err) == (
         1,

@@ -115,6 +115,7 @@ def test_a_provider_that_fails_holds_the_agent_and_costs_the_task_nothing(story:
     assert story.task(task).state == "merged"
     (hold,) = story.events("hold", what="provider")
     assert hold["why"] == "the provider's limit is reached: 429 Too Many Requests. Please try again in 1s."
+    assert hold["failure"] == "rate_limit"
     first = report(story, task)
     assert (first.verdict, first.failure) == ("failed", "rate_limit")
     assert first.until is not None

@@ -60,6 +60,17 @@ def test_a_spent_budget_needs_a_person_and_any_other_hold_goes_by_itself(tmp_pat
     assert entries[0].id != entries[1].id
 
 
+def test_a_refused_key_needs_a_person(tmp_path: Path) -> None:
+    fleet = FleetBuilder(tmp_path)
+    fleet.holds(
+        Hold(kind="provider", agent="claude", why="no key", since=ago(minutes=4), failure="authentication"),
+        Hold(kind="provider", agent="codex", why="busy", since=ago(minutes=4), failure="overload"),
+        Hold(kind="machine", why="not of a provider", since=ago(minutes=4), failure="authentication"),
+    )
+    (entry,) = found(fleet)
+    assert (entry.kind, entry.key, entry.name, entry.text) == ("authentication", "", "claude", "no key")
+
+
 def test_faults_are_told_of_tasks_campaigns_and_the_rest(tmp_path: Path) -> None:
     fleet = FleetBuilder(tmp_path)
     fleet.task("a")

@@ -63,6 +63,18 @@ async def test_a_spent_budget_needs_a_person(click: FleetBuilder) -> None:
         await person.sees("! all agents  held until you raise the budget  3m ago", "raise it under [budgets]")
 
 
+async def test_a_refused_key_needs_a_person_until_it_is_let_in(click: FleetBuilder) -> None:
+    refused = Hold(kind="provider", agent="claude", why="no such key", since=ago(minutes=3), failure="authentication")
+    async with opened(click) as person:
+        click.holds(refused)
+        await person.sees("claude held 3m: no such key", "4 need you")
+        for _ in range(3):
+            await person.press("n")
+        await person.sees("! claude  is not let in by its provider  3m ago", "then: opsroom release claude")
+        click.holds()
+        await person.sees("3 need you")
+
+
 async def test_a_lost_sandbox_is_marked_and_the_attempt_says_why(click: FleetBuilder) -> None:
     click.lease(sandbox="none", sandbox_why="user namespaces are forbidden here")
     click.attempt("typing-imports-004", started=ago(minutes=2), sandbox="none")
