@@ -5,7 +5,7 @@ import shlex
 
 from orchestrator import verify
 from orchestrator.acting import Envelope
-from orchestrator.campaign import policy
+from orchestrator.campaign import lessons, policy
 from orchestrator.config import Config
 from state import files
 from state.campaign_file import HistoryLine
@@ -19,7 +19,7 @@ __all__ = ["filled", "of_task", "prompt_for"]
 LAST = 5
 """Lines of the history that a worker is told."""
 LESSONS = 12
-"""Lines that other workers have learned that a worker is told, the newest ones."""
+"""Lines that other workers have learned that a worker is told."""
 
 
 def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> Envelope:
@@ -100,7 +100,10 @@ def prompt_for(campaign: CampaignView, item: str, words: dict[str, str], templat
         "policy": ("What you may do", _policy(campaign, item)),
         "notes": ("Notes", campaign.file.headers.get("NOTES", "") if campaign.file else ""),
         "history": ("The last items", "\n".join(_told(line) for line in history[-LAST:])),
-        "lessons": ("What others have learned here", "\n".join(_lessons(history))),
+        "lessons": (
+            "What others have learned here",
+            "\n".join(f"- {text}" for text in lessons.applying(history, item, LESSONS)),
+        ),
     }
     text = filled(template, words | {name: told for name, (_, told) in parts.items()}).rstrip()
     for name, (title, told) in parts.items():
@@ -131,11 +134,6 @@ def _policy(campaign: CampaignView, item: str) -> str:
 def _told(line: HistoryLine) -> str:
     why = line.fields.get("why", "")
     return _line(f"- {line.fields.get('file', '')}: {line.result}{': ' if why else ''}{why}")
-
-
-def _lessons(history: list[HistoryLine]) -> list[str]:
-    learned = dict.fromkeys(_line(line.fields.get("learned", "")) for line in reversed(history))
-    return [f"- {text}" for text in [text for text in learned if text][:LESSONS]]
 
 
 def _line(text: str) -> str:

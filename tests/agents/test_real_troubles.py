@@ -89,7 +89,7 @@ def test_a_provider_that_stays_away_holds_the_agent(real: Real, status: int, cla
     assert (report.verdict, report.failure in PROVIDER_FAILURES) == ("failed", True)
     assert report.failure in classes
     (hold,) = story.wait(real.holds, "the hold")
-    assert (hold.kind, hold.agent) == ("provider", "worker")
+    assert (hold.kind, hold.agent, hold.failure) == ("provider", "worker", report.failure)
     assert report.why in hold.why
     if (real.name, status) not in OWN_WORDS:
         assert WORDS in report.why
