@@ -10,12 +10,12 @@ NET = "sockets want an explicit timeout."
 
 
 def history(*learned: tuple[str, str]) -> list[HistoryLine]:
-    lines = [
-        f"2026-04-25T10:{number // 60:02}:{number % 60:02}Z | index={number} | file={file} | result=success | learned={text}"
-        for number, (file, text) in enumerate(learned, 1)
-    ]
-    text = "\n".join(["STATUS: running", "", "## Queue", "1. a.py", "", "## History", *lines, ""])
-    return CampaignFile(text.encode(), "campaign.md").history
+    lines = []
+    for number, (file, text) in enumerate(learned, 1):
+        at = f"2026-04-25T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z"
+        lines.append(f"{at} | index={number} | file={file} | result=success | learned={text}")
+    whole = "\n".join(["STATUS: running", "", "## Queue", "1. a.py", "", "## History", *lines, ""])
+    return CampaignFile(whole.encode(), "campaign.md").history
 
 
 def test_what_was_learned_next_door_comes_first_however_old_it_is() -> None:
