@@ -25,7 +25,7 @@ from orchestrator.config import Agent, load
 from orchestrator.repository import clones, worktrees
 from orchestrator.repository.clones import Clone
 from orchestrator.running import attempts
-from orchestrator.running.supervisor import children
+from orchestrator.running.plain import children
 from orchestrator.sandboxes.enclosure import Enclosure, choose
 from state.model import Attempt, Launch, decode
 from tests.stories import Story, telling

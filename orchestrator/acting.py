@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from orchestrator import agent_commands, agents, prompts, tasks, verify
+from orchestrator import agent_commands, agents, mail, prompts, verify
 from orchestrator.campaign import policy, repairs
 from orchestrator.config import LOCK_SECONDS, Agent
 from orchestrator.failures import AGENT, CHECKS
@@ -26,11 +26,10 @@ from orchestrator.repository.clones import Clone
 from orchestrator.repository.git import GitError, GitLocked
 from orchestrator.running import attempts
 from orchestrator.sandboxes.enclosure import Enclosure
-from state import commands, event_log, files, locks, messages, secrets
+from state import event_log, files, locks, messages, secrets
 from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.layout import AttemptDir, StateDir
-from state.messages import Message
 from state.model import CHECKING, AgentReport, Launch, encode
 from state.times import utc_now
 from state.views import TaskView
@@ -41,7 +40,6 @@ __all__ = [
     "Left",
     "Next",
     "clear_checks",
-    "file_messages",
     "land",
     "later",
     "launch",
@@ -49,8 +47,6 @@ __all__ = [
     "write_wrapper",
 ]
 
-OVER = frozenset({"merged", "done"})
-"""States in which nobody will read a message any more; every other one a person may end."""
 AGAIN = 5.0
 """Seconds after which what could not be done now is tried again."""
 
@@ -173,7 +169,7 @@ def launch(
         return Next("failed", STARTING, why=f"cannot start the agent: {error}", failure=AGENT)
     unread = messages.unread(state.root, folder)
     told = prompts.fitting([message for message in unread if message.kind != "answer"])
-    answers = _answers(state, view)
+    answers = mail.answers(state, view)
     fresh = not started.resumed  # else it knows them
     text = prompts.build(
         spec=_text(state, folder.spec) if fresh else prompts.GO_ON,
@@ -209,7 +205,7 @@ def launch(
     )
     for message in (*told, *(answer for _, answer in answers if answer in unread)):
         with contextlib.suppress(CannotWrite):  # the attempt runs; it is told once more then
-            _file(state, view.id, message, "")  # what stands in the prompt counts as read
+            mail.file_away(state, view.id, message)  # what stands in the prompt counts as read
     return Next("running", STARTING, start=head if again else view.status.start or (head if anew else None))
 
 
@@ -367,50 +363,6 @@ def put_away(state: StateDir, view: TaskView) -> Left | None:
     except (OpsroomError, OSError) as error:
         return Left(str(error))
     return None
-
-
-def file_messages(state: StateDir, view: TaskView) -> frozenset[str]:
-    """Files away what the worker acknowledged, and refuses what comes too late; the paths that changed."""
-    changed: set[str] = set()
-    answered = {m.reply_to for m in view.inbox if m.kind == "answer" and m.name in view.acknowledged}
-    if any(m.kind == "answer" and m.name not in view.acknowledged for m in view.inbox):
-        answered |= {m.reply_to for m in view.filed if m.kind == "answer" and _was_accepted(state, view.id, m)}
-    questions = {message.name for message in view.outbox if message.kind == "question"}
-    for message in view.inbox:
-        refusal = ""
-        if view.state in OVER and message.name not in view.acknowledged:
-            refusal = "the task has ended"
-        elif message.kind == "answer" and message.name not in view.acknowledged:
-            if message.reply_to in answered:
-                refusal = "the question was answered before"
-            elif message.reply_to not in questions:
-                refusal = "there is no such question"
-            answered.add(message.reply_to)
-        if refusal or message.name in view.acknowledged:
-            changed |= _file(state, view.id, message, refusal)
-    return frozenset(changed)
-
-
-def _was_accepted(state: StateDir, task: str, message: Message) -> bool:
-    """Whether a message that is filed away was delivered: one that was refused answers nothing."""
-    outcome = commands.outcome_of(state, state.task(task).inbox_done, message.name)
-    return outcome is None or outcome.outcome == "accepted"
-
-
-def _file(state: StateDir, task: str, message: Message, refusal: str) -> set[str]:
-    folder = state.task(task)
-    source, target = folder.inbox / message.name, folder.inbox_done / message.name
-    outcome = commands.refused(tasks.BY, refusal) if refusal else commands.accepted(tasks.BY, task)
-    commands.conclude(state, folder.inbox_done, message.name, outcome)
-    files.take(state.root, source, target)
-    return {state.relative(source), state.relative(target)}
-
-
-def _answers(state: StateDir, view: TaskView) -> list[tuple[Message, Message]]:
-    folder = state.task(view.id)
-    questions = [message for message in view.outbox if message.kind == "question"]
-    pairs = ((question, messages.answer_to(state.root, folder, question.name)) for question in questions)
-    return [(question, answer) for question, answer in pairs if answer is not None]
 
 
 def note(state: StateDir, attempt: AttemptDir, kind: str, **fields: object) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Set
 from datetime import datetime
 
 from orchestrator import agents, schedule
-from orchestrator.acting import OVER, Left
+from orchestrator.acting import Left
 from orchestrator.config import Agent, Config
 from orchestrator.gate import Gate
 from orchestrator.holds import Pass
+from orchestrator.mail import OVER
 from orchestrator.running.living import Living
 from state import files
 from state.fleet import FleetReader

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from opsroom.commands.show import read_fleet
 from orchestrator.running import attempts
-from orchestrator.running.supervisor import start_ticks
+from orchestrator.running.plain import start_ticks
 from state import commands, event_log, files
 from state.errors import BadFile, Fault
 from state.layout import StateDir

@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from orchestrator.running.supervisor import start_ticks
+from orchestrator.running.plain import start_ticks
 from state import files, flocked
 from state.errors import BadFile, CannotWrite
 from state.layout import AttemptDir

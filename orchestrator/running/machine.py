@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchestrator.config import Limits
 from orchestrator.running import cgroup, processes
-from orchestrator.running.supervisor import start_ticks
+from orchestrator.running.plain import start_ticks
 from state import files
 from state.errors import OpsroomError
 from state.layout import StateDir

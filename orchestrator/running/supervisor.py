@@ -30,12 +30,12 @@ import sys
 import time
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 if __name__ == "__main__":  # isolated: what is ours is found where this is, after the standard library
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from orchestrator.running.output import Output, Waiting, drain
+from orchestrator.running.plain import Field, children, free_kib, now, number_after, start_ticks, write_whole
 from state.secrets import Masker
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -50,65 +50,6 @@ DRAIN = 2.0
 """Seconds for which the end of the output is waited for once nothing runs any more that is ours."""
 POLL = 1.0
 """Seconds between two looks at DIR/cancel; a signal is noticed at once."""
-
-
-def start_ticks(pid: int) -> int:
-    """Clock ticks since boot at which `pid` started; 0 if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rsplit(b")", 1)[1].split()[19])
-    except OSError:
-        return 0
-
-
-def write_whole(path: str, fields: dict[str, str | int | float | datetime | None]) -> None:
-    """Replaces `path` by `fields` as TOML, whole or not at all; None is left out."""
-    lines = []
-    for key, value in fields.items():
-        if value is None:
-            continue
-        if isinstance(value, datetime):
-            text = value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        elif isinstance(value, str):
-            escaped = "".join(c if c >= " " and c not in '"\\\x7f' else f"\\u{ord(c):04x}" for c in value)
-            text = f'"{escaped}"'
-        else:
-            text = str(value)
-        lines.append(f"{key} = {text}\n")
-    ready = f".{path}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        with open(os.open(ready, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(ready, path)
-    except OSError:
-        with contextlib.suppress(OSError):  # what could not be written whole takes no room
-            os.unlink(ready)
-        raise
-
-
-def free_kib(*folders: str) -> int | None:
-    """What was left of the file systems of `folders`, of the fullest, in KiB; None if none of them is there."""
-    found = []
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            disk = os.statvfs(folder)
-            found.append(disk.f_bavail * disk.f_frsize // 1024)
-    return min(found, default=None)
-
-
-def number_after(key: bytes, text: bytes) -> int | None:
-    """The number that follows `key` in some lines of JSON; None where there is none, or not yet its whole line."""
-    rest, complete, _ = text.partition(b'"%s":' % key)[2].partition(b"\n")
-    digits = rest.split(b",")[0].strip(b" }")
-    return int(digits) if complete and digits.isdigit() else None
-
-
-def now() -> datetime:
-    """The time now, in UTC."""
-    return datetime.now(UTC)
 
 
 class Supervisor:
@@ -145,7 +86,7 @@ class Supervisor:
         """What bubblewrap has said."""
         self.asking = False
         """Whether the worker is to be asked to end as soon as it has begun."""
-        self.unwritten: dict[str, str | int | float | datetime | None] = {}
+        self.unwritten: dict[str, Field] = {}
         """What is to stand in DIR/run.toml, until it does."""
 
     def run(self) -> None:
@@ -182,7 +123,7 @@ class Supervisor:
         status = os.waitstatus_to_exitcode(self.status)
         if self.boxed and not error:
             status, error = self._inside(status)
-        record: dict[str, str | int | float | datetime | None] = {
+        record: dict[str, Field] = {
             "reason": "exec_failed" if error else self.reason or "exited",
             "started": self.started,
             "ended": now(),
@@ -409,20 +350,6 @@ class Supervisor:
                     os.kill(pid, number)
             self.waiting.wait(0.1)
         return len(seen)
-
-
-def children(parent: int) -> list[int]:
-    """The pids whose parent is `parent`."""
-    try:
-        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        found = []
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
-                if int(file.read().rsplit(b")", 1)[1].split()[1]) == parent:
-                    found.append(int(name))
-        return found
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.running import attempts
-from orchestrator.running.supervisor import start_ticks
+from orchestrator.running.plain import start_ticks
 from state import lease
 from state.errors import BadFile
 from state.layout import StateDir

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from orchestrator.running.supervisor import children, start_ticks
+from orchestrator.running.plain import children, start_ticks
 from state.errors import BadFile
 from state.model import Attempt, decode
 from tests.e2e.terminals import PyteTerminal

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.running import attempts
-from orchestrator.running.supervisor import start_ticks
+from orchestrator.running.plain import start_ticks
 from state.layout import AttemptDir, StateDir
 from state.model import Attempt, encode
 from state.times import utc_now

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.running.supervisor import start_ticks
+from orchestrator.running.plain import start_ticks
 from state.layout import StateDir
 from tests.faults.chaos import left
 from tests.stories import Story, alive, gone

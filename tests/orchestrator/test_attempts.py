@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.running import attempts
-from orchestrator.running.supervisor import start_ticks
+from orchestrator.running.plain import start_ticks
 from state import files
 from state.layout import AttemptDir
 from state.model import Exit, Launch, decode

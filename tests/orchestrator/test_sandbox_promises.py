@@ -17,7 +17,7 @@ import pytest
 
 from orchestrator.repository import worktrees
 from orchestrator.repository.git import Git
-from orchestrator.running.supervisor import children
+from orchestrator.running.plain import children
 from state import files, messages
 from state.errors import BadFile, Unavailable
 from state.fleet import FleetReader
