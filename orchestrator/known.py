@@ -85,7 +85,8 @@ class Known:
     def reread(self, task: str) -> None:
         """Reads all that a task's worker may have written, ahead of the watcher."""
         folder = self._state.task(task)
-        paths = {folder.result, *(folder.inbox / name for name in files.names(self._state.root, folder.inbox))}
+        paths = {folder.result, folder.spent}
+        paths |= {folder.inbox / name for name in files.names(self._state.root, folder.inbox)}
         view = self.fleet.tasks.get(task)
         for number in view.attempts[-1:] if view else ():
             attempt = folder.attempt(number)

@@ -153,12 +153,14 @@ class Turns:
 
     def _follow_streams(self) -> None:
         """Has the streams of attempts that run followed, and those of attempts that have ended read to their end."""
-        for task in self._known.open:
+        for task in list(self._known.open):
             view = self._known.fleet.tasks[task]
             if task in self._known.living:
                 self._streams.follow(view)
             elif self._known.is_unjudged(view):
-                self._streams.finish(view)
+                if view.exit is None:  # it may have come after it was looked for, and before the look at who lives
+                    self._known.reread(task)
+                self._streams.finish(self._known.fleet.tasks.get(task, view))
         if self._streams.trouble is not None:
             raise self._streams.trouble
 

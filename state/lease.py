@@ -3,8 +3,10 @@
 `lease.lock` is what excludes; `lease.toml` tells everyone else who holds it and that it is alive.
 """
 
+import contextlib
 import os
 import socket
+import time
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -20,6 +22,8 @@ __all__ = ["Holding", "alive", "held", "read"]
 
 PATIENCE = 0.3
 """Seconds for which a start tries to get the lock: who only looks whether it is held has it for an instant."""
+LOOKED = 30.0
+"""Seconds for which it is tried on while only such have it: one may come to be stopped within its instant."""
 
 
 def read(state: StateDir) -> Lease:
@@ -78,10 +82,14 @@ class Holding:
         from filelock import Timeout
 
         files.make_folder(self._state.root, self._state.lease_lock.parent)
+        until = time.monotonic() + LOOKED
         try:
-            self._lock.acquire()
-        except Timeout:
-            raise Unavailable(self._held_by(), todo="'opsroom down' asks it to end") from None
+            while True:
+                with contextlib.suppress(Timeout):
+                    self._lock.acquire()
+                    break
+                if held(self._state) or time.monotonic() >= until:
+                    raise Unavailable(self._held_by(), todo="'opsroom down' asks it to end")
         except OSError as error:
             raise CannotWrite(f"{self._state.relative(self._state.lease_lock)}: {error.strerror or error}") from error
         try:

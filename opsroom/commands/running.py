@@ -9,6 +9,7 @@ import click
 
 from opsroom.finding import state_dir
 from opsroom.options import SECONDS
+from state import lease
 from state.errors import Unavailable
 from state.layout import StateDir
 
@@ -58,7 +59,7 @@ def down(explicit: str | None, wait: float) -> None:
         raise Unavailable("no orchestrator runs here")
     send(explicit, "shutdown")
     until = time.monotonic() + wait
-    while orchestrator_runs(state):
+    while orchestrator_runs(state) or lease.held(state):  # it has ended once the next one could begin
         if time.monotonic() >= until:
             raise Unavailable(f"the orchestrator has not ended within {wait:g} s", todo="it may be landing a change")
         time.sleep(0.05)

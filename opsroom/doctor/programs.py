@@ -91,7 +91,7 @@ def _read(descriptors: Sequence[int], until: float) -> tuple[bytes, bytes, bool]
     in_time = True
     while left:
         wait = until - time.monotonic()
-        ready = select.select([*left], [], [], wait)[0] if wait > 0 else []
+        ready = select.select([*left], [], [], max(0.0, wait))[0]  # what came in time is read, however late we are
         if not ready:
             in_time = False
             break

@@ -20,7 +20,8 @@ __all__ = ["STATUS_FD", "Box", "Mount", "Probe", "argv", "probe"]
 
 STATUS_FD = 3
 """On which a supervisor hears from bubblewrap."""
-PROBE_SECONDS = 2.0
+PROBE_SECONDS = 20.0
+"""How long bubblewrap is tried for: where it is taken for broken workers may run in none, and machines are busy."""
 KERNEL = ("acpi", "bus", "fs", "irq", "mtrr", "pressure", "scsi", "sys", "sysrq-trigger")
 """What root may write in /proc by being root, without any capability: `kernel.core_pattern` alone is a way out."""
 ISOLATED = (

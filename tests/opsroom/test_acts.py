@@ -5,7 +5,9 @@ import json
 import pytest
 
 from state import commands, messages
+from state.lease import Holding
 from state.messages import Message
+from state.model import encode
 from state.times import utc_now
 from tests.stories import Said, Story
 
@@ -143,6 +145,19 @@ def test_an_answer_is_a_text_or_a_number(story: Story) -> None:
 
 def test_down_without_an_orchestrator_is_exit_status_3(without_orchestrator: Story) -> None:
     assert without_orchestrator.opsroom("down") == Said(3, "", "opsroom: no orchestrator runs here\n")
+
+
+def test_down_is_done_when_another_orchestrator_could_begin(story: Story) -> None:
+    with Holding(story.state) as held:
+        down = story.begin("down", "--wait", "1")
+        name = story.wait(lambda: next(iter(commands.waiting(story.state)), ""), "the shutdown")
+        held.lease.ended = utc_now()  # as at its end, a moment before it lets go of the lock
+        story.state.lease.write_bytes(encode(held.lease))
+        assert commands.claim(story.state, name)
+        commands.conclude(story.state, story.state.inbox_done, name, commands.accepted("orchestrator"))
+        said = story.finish(down)
+    assert (said.status, said.out) == (3, "shutdown: accepted\n")
+    assert said.err.startswith("opsroom: the orchestrator has not ended within 1 s; ")
 
 
 def test_every_word_of_a_person_is_in_the_journal(without_orchestrator: Story) -> None:

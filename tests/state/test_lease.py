@@ -1,8 +1,10 @@
 """One orchestrator holds a state directory, as long as it lives."""
 
+import fcntl
 import os
 import signal
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -72,6 +74,18 @@ def test_a_holder_that_is_killed_holds_nothing_though_its_workers_live(state: St
             assert lease.read(state).pid == os.getpid()
     finally:
         os.kill(worker, signal.SIGKILL)
+
+
+def test_who_only_looks_and_has_to_wait_in_the_middle_of_it_keeps_nobody_from_starting(state: StateDir) -> None:
+    with Holding(state):
+        pass
+    looking = os.open(state.lease_lock, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    going_on = threading.Timer(3 * lease.PATIENCE, os.close, [looking])
+    going_on.start()
+    with Holding(state):
+        assert lease.read(state).ended is None
+    going_on.join()
 
 
 def test_a_holder_that_leaves_says_goodbye(state: StateDir) -> None:

@@ -17,7 +17,7 @@ from state.model import Command, decode
 from tests.tui.builder import NOW, FleetBuilder
 from tui.app import OpsroomApp
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 """Seconds until a condition that does not come true fails the test; met conditions cost a few milliseconds."""
 
 

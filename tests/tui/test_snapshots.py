@@ -14,6 +14,7 @@ from tests.tui.campaigns import NAME, strict_typing
 from tests.tui.repositories import with_a_past
 from tests.tui.room import Clock, Person
 from tui.app import OpsroomApp
+from tui.text import plain
 
 
 @pytest.mark.parametrize("theme", ["opsroom-dark", "opsroom-light", "terminal"])
@@ -152,12 +153,17 @@ def opened_on_the_past(
     clock = Clock()
     app = OpsroomApp(fleet.state, theme=theme, clock=clock)
 
+    def read() -> bool:
+        return app.history is not None and "reading the commit …" not in map(plain, app.history.about.lines)
+
     async def settle(pilot: Pilot[None]) -> None:
         person = Person(fleet, app, pilot, clock)
         await person.until(lambda: not app.fleet.snapshot.reading)
         await person.press("H")
         await person.until(lambda: app.history and app.history.ready and app.history.past.commits)
-        await person.press(*keys)
+        for key in keys:
+            await person.press(key)
+            await person.until(read, "the commit read, which the next key may scroll")
         await person.sees(sees)
 
     return app, settle

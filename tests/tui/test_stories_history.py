@@ -13,6 +13,7 @@ from tests.tui.builder import NOW, FleetBuilder, ago
 from tests.tui.campaigns import API, FILES, NAME
 from tests.tui.repositories import LEARNED, Repository, with_a_past
 from tests.tui.room import Person, opened
+from tui import past_loader
 from tui.past_rows import Row
 from tui.screens.history import HistoryScreen
 from tui.text import plain
@@ -151,8 +152,9 @@ async def test_a_campaign_whose_files_go_is_told_from_git(fleet: FleetBuilder) -
         await person.sees("1 src/click/globals.py", "✓ committed", "Strict types in globals.py")
 
 
-async def test_what_lands_meanwhile_is_read_again(fleet: FleetBuilder) -> None:
+async def test_what_lands_meanwhile_is_read_again(fleet: FleetBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     async with remembering(fleet) as person:
+        monkeypatch.setattr(past_loader, "AGAIN", 1_000.0)  # the app counts seconds too, and there may be many by then
         repository = Repository(fleet.state.repository)
         repository.land(NAME, 6, FILES[5], NOW, subject="Strict types in termui.py")
         queue = fleet.state.campaign(NAME).queue
@@ -161,6 +163,8 @@ async def test_what_lands_meanwhile_is_read_again(fleet: FleetBuilder) -> None:
         for _ in range(5):
             person.app.tick()
         assert not screen_of(person).loader.asking  # not so soon
+        assert screen_of(person).past.commits == 5
+        monkeypatch.setattr(past_loader, "AGAIN", 10.0)
 
         def told() -> bool:
             person.app.tick()
@@ -205,11 +209,13 @@ async def test_from_a_campaigns_screen_it_opens_at_that_campaign(fleet: FleetBui
 async def test_the_palette_opens_it_and_leads_on_from_it(fleet: FleetBuilder) -> None:
     async with opened(fleet) as person:
         await person.press("colon")
+        await person.sees("Search for commands")
         await person.type("history")
         await person.sees("Past campaigns, runs, items and their commits")
         await person.press("enter")
         await settled(person)
         await person.press("colon")
+        await person.sees("Search for commands")
         await person.type("campaign strict")
         await person.sees("campaign: strict-typing")
         await person.press("enter")

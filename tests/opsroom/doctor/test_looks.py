@@ -145,7 +145,8 @@ def test_one_that_hangs_is_ended_and_not_tried_again(story: Story, install: Inst
     install("codex", f"echo >> {tmp_path}/starts; sleep 600")
     seen = at_codex(story, sandbox=False, seconds=1.0)
     assert (seen.verdict, seen.problem) == (FAIL, "did not answer --version within 1 s")
-    assert (tmp_path / "starts").read_text() == "\n"
+    starts = tmp_path / "starts"  # a machine that stands still has not come to it within the second
+    assert not starts.exists() or starts.read_text() == "\n"
     assert at_codex(story, seconds=1.0).problem == "did not answer --version within 1 s"
 
 

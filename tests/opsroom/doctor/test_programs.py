@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from opsroom.doctor import programs
 from opsroom.doctor.programs import Answer, number, version
 from tests.opsroom.doctor.conftest import Install
+from tests.processes import NAP, running
 from tests.stories import gone, wait
 
 
@@ -24,13 +26,23 @@ def test_it_is_asked_for_nothing_else_and_has_nothing_to_read(install: Install, 
     assert (tmp_path / "asked").read_text() == "1 --version /  .\n"
 
 
-def test_a_program_that_does_not_answer_is_ended_with_all_that_it_started(install: Install, tmp_path: Path) -> None:
-    program = install("codex", f"sleep 600 & echo $! > {tmp_path}/pid; sleep 600")
+def test_a_program_that_does_not_answer_is_ended_with_all_that_it_started(install: Install) -> None:
+    program = install("codex", f"sleep {NAP} & sleep {NAP}")
     begin = time.monotonic()
     answer = version(str(program), os.environ, seconds=1.0)
     assert answer == Answer(problem="did not answer --version within 1 s")
-    assert time.monotonic() - begin < 30
-    assert gone(int((tmp_path / "pid").read_text()))
+    assert time.monotonic() - begin < 300
+    assert wait(lambda: not running("sleep", NAP), lambda: "what it started to end")
+
+
+def test_who_looks_late_reads_what_was_said_in_time() -> None:
+    (said, says), (silent, other) = os.pipe(), os.pipe()
+    os.write(says, b"codex 1.2\n")
+    try:
+        assert programs._read((said, silent), time.monotonic() - 1) == (b"codex 1.2\n", b"", False)
+    finally:
+        for descriptor in (said, says, silent, other):
+            os.close(descriptor)
 
 
 def test_a_program_that_answers_and_stays_is_not_waited_for_longer(install: Install) -> None:
