@@ -1,47 +1,37 @@
-"""The app: it wires the feed to the fleet screen, and what the keys ask for to files."""
+"""The app: it wires the feed to the screens, and opens and closes these."""
 
 import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from functools import partial
-from pathlib import Path
+from datetime import datetime
 from typing import ClassVar
 
 from textual import events
-from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
-from state import commands
 from state import lease as leases
-from state.errors import OpsroomError
 from state.layout import StateDir
-from state.model import Outcome
 from state.times import utc_now
 from state.views import TaskView
-from tui import post, theme
-from tui.acts import Act, Acts, act_line
+from tui import theme
 from tui.alerts import Alert, Alerts
 from tui.attention import Entry
 from tui.feed import Feed
 from tui.keymap import bindings
 from tui.palette import Actions
-from tui.post import Posted
 from tui.quiet import Habits
 from tui.screens.campaign import CampaignScreen
 from tui.screens.fleet import FleetScreen
 from tui.screens.help import HelpScreen
 from tui.screens.history import HistoryScreen
-from tui.text import Line, cut, line
+from tui.sending import Sending
+from tui.text import line
 from tui.widgets.typing_line import TypingLine
 
 __all__ = ["OpsroomApp", "run"]
 
-NOTICE = timedelta(seconds=8)
-"""How long a word about a key that did nothing stays."""
 
-
-class OpsroomApp(App[None], inherit_bindings=False):
+class OpsroomApp(Sending, inherit_bindings=False):
     """The control room of one state directory.
 
     Args:
@@ -71,30 +61,6 @@ class OpsroomApp(App[None], inherit_bindings=False):
     class FeedReady(Message):
         """The feed has something to take."""
 
-    class Wrote(Message):
-        """The file of act `number` was written, or why it was not."""
-
-        def __init__(self, number: int, posted: Posted | None, why: str = "") -> None:
-            super().__init__()
-            self.number = number
-            self.posted = posted
-            self.why = why
-
-    class Concluded(Message):
-        """The outcome of act `number` was read."""
-
-        def __init__(self, number: int, outcome: Outcome) -> None:
-            super().__init__()
-            self.number = number
-            self.outcome = outcome
-
-    class Said(Message):
-        """A thread has a word for the activity line."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     def __init__(
         self,
         state: StateDir,
@@ -107,20 +73,14 @@ class OpsroomApp(App[None], inherit_bindings=False):
     ) -> None:
         self.own_themes: set[str] = set()
         # Textual picks its filter for NO_COLOR before there is a theme: for one of RGB colours, which leaves greys
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
-        self.state = state
+        super().__init__(state, clock, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.readonly = readonly
         self.mouse = mouse
-        self.clock = clock
-        self.acts = Acts()
-        self.answered: dict[tuple[str, str], int] = {}
-        """Task and name of each question that was answered here, with the number of the act."""
         self.fleet = FleetScreen()
         self._start = start_orchestrator
         self._habits = Habits()
         self._alerts = Alerts(state.repository.name)
         self.terminal_title = ""
-        self._notice: tuple[str, datetime] | None = None
         self._feed = Feed(state, self._announce, clock)
         self.animation_level = "none"
         self._choose_theme(theme)
@@ -225,9 +185,24 @@ class OpsroomApp(App[None], inherit_bindings=False):
         """Those that have their parts, and show what is known and said."""
         return tuple(one for one in (self.fleet, self.campaign, self.history) if one is not None and one.ready)
 
-    def _show_activity(self) -> None:
+    def show_activity(self) -> None:
+        """Has every screen say it."""
         for screen in self._screens:
             screen.show_activity()
+
+    def entries_changed(self) -> None:
+        """Has the fleet count again what needs a person."""
+        self.fleet.entries_changed()
+
+    def open_task(self, task: str) -> None:
+        """Opens a task's panes, in the fleet."""
+        self.close_campaign()
+        self.fleet.open_task(task)
+
+    def next_needing(self) -> None:
+        """Goes to the next that needs a person, in the fleet."""
+        self.close_campaign()
+        self.fleet.action_next_needing()
 
     def open_campaign(self, name: str) -> None:
         """Opens the screen of a campaign, in place of another one's."""
@@ -272,95 +247,6 @@ class OpsroomApp(App[None], inherit_bindings=False):
         """Sends what the terminal obeys and does not show, if it is one that does."""
         if self._driver is not None and not self.is_headless and os.environ.get("TERM") not in ("linux", "dumb"):
             self._driver.write(sequence)
-
-    # what is sent
-
-    def command(
-        self, verb: str, *, task: str = "", campaign: str = "", text: str = "", index: int = 0, before: int = 0
-    ) -> Act:
-        """Sends a command to the orchestrator; `index` and `before` are items of the campaign."""
-        item = f" {index}" if index else ""
-        words = f": “{cut(line(text), 60)}”" if text else ""
-        label = f"{verb.replace('-', ' ')} {line(task or campaign, 60)}{item}{words}"
-        write = partial(
-            post.command,
-            self.state,
-            verb,
-            self.clock(),
-            task=task,
-            campaign=campaign,
-            text=text,
-            index=index,
-            before=before,
-        )
-        return self.send(label, self.state.inbox_done, write)
-
-    def send(self, label: str, done: Path, write: Callable[[], Posted], *, to_worker: bool = False) -> Act:
-        """Has `write` write in a thread, and follows what becomes of it; `done` is where its outcome will be."""
-        act = self.acts.begin(label, self.clock(), done, to_worker=to_worker)
-        self._notice = None
-
-        def work() -> None:
-            try:
-                posted = write()
-            except (OpsroomError, OSError) as error:
-                self.post_message(self.Wrote(act.number, None, str(error)))
-            else:
-                self.post_message(self.Wrote(act.number, posted))
-
-        self.run_worker(work, thread=True, group="acts")
-        self._show_activity()
-        return act
-
-    def on_opsroom_app_wrote(self, message: Wrote) -> None:
-        """An act is sent, or could not be."""
-        if message.posted is None:
-            self.acts.not_sent(message.number, message.why)
-            self._reopen(message.number)
-        else:
-            act = self.acts.sent(message.number, message.posted.name, message.posted.unrecorded)
-            self._look_for_outcome(act)  # it may have come before its name was known here
-        self._show_activity()
-
-    def _look_for_outcome(self, act: Act) -> None:
-        def work() -> None:
-            outcome = commands.outcome_of(self.state, act.done, act.name)
-            if outcome is not None:
-                self.post_message(self.Concluded(act.number, outcome))
-
-        self.run_worker(work, thread=True, group="outcomes")
-
-    def on_opsroom_app_concluded(self, message: Concluded) -> None:
-        """What became of an act is known."""
-        act = self.acts.settle(message.number, message.outcome)
-        if act.fate == "refused":
-            self._reopen(act.number)
-        self._notice = None
-        self._show_activity()
-
-    def _reopen(self, number: int) -> None:
-        """An answer came to nothing: its question is open again, as far as the files say so."""
-        self.answered = {question: act for question, act in self.answered.items() if act != number}
-        self.fleet.entries_changed()
-
-    # what is said
-
-    def say(self, text: str) -> None:
-        """Puts a word on the activity line for a while."""
-        self._notice = (line(text), self.clock())
-        self._show_activity()
-
-    def on_opsroom_app_said(self, message: Said) -> None:
-        """A word from a thread."""
-        self.say(message.text)
-
-    def activity(self) -> Line:
-        """The activity line: a fresh word, else the last act and what became of it, else nothing."""
-        if self._notice and self.clock() - self._notice[1] > NOTICE:
-            self._notice = None
-        if self._notice:
-            return ((f"   {self._notice[0]}", ""),)
-        return act_line(self.acts.shown, self.size.width) if self.acts.shown else ()
 
     # actions
 

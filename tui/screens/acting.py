@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.screen import Screen
 
@@ -11,14 +11,12 @@ from state.views import TaskView
 from tui import post
 from tui.acts import campaign_verb, pause_verb, refusal
 from tui.attention import Entry
+from tui.room import Room
 from tui.rows import Row
 from tui.text import cut, line
 from tui.widgets.needs_you import NeedsYou
 from tui.widgets.prompt import Prompt
 from tui.widgets.task_list import TaskList
-
-if TYPE_CHECKING:
-    from tui.app import OpsroomApp
 
 __all__ = ["ActingScreen"]
 
@@ -37,9 +35,9 @@ class ActingScreen(Screen[None]):
     _message_to = ""
 
     @property
-    def room(self) -> "OpsroomApp":
+    def room(self) -> Room:
         """The app."""
-        return cast("OpsroomApp", self.app)
+        return cast("Room", self.app)
 
     @property
     def row(self) -> Row | None:

@@ -250,15 +250,13 @@ class CampaignScreen(CampaignActing):
         item = self.item
         task = self.queue.task(item) if item else None
         if task is not None:
-            self.room.close_campaign()
-            self.room.fleet.open_task(task.id)
+            self.room.open_task(task.id)
         elif item is not None:
             self.room.say(f"item {item.index} has no task yet")
 
     def action_next_needing(self) -> None:
         """Goes to the next entry, in the fleet."""
-        self.room.close_campaign()
-        self.room.fleet.action_next_needing()
+        self.room.next_needing()
 
     # what is drawn
 

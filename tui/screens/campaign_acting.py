@@ -1,7 +1,7 @@
 """What the keys of the campaign screen do to the campaign: each act says why it can't be done, asks, or sends."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.screen import Screen
 from textual.widget import Widget
@@ -14,12 +14,10 @@ from tui.campaign_acts import ASKS, FILES, between_runs, label, moved, refusal
 from tui.campaign_queue import Queue
 from tui.campaign_text import promoted
 from tui.editing import edit
+from tui.room import Room
 from tui.screens.acting import READONLY
 from tui.text import line
 from tui.widgets.prompt import Prompt
-
-if TYPE_CHECKING:
-    from tui.app import OpsroomApp
 
 __all__ = ["CampaignActing"]
 
@@ -53,9 +51,9 @@ class CampaignActing(Screen[None]):
     _moving: set[int]
 
     @property
-    def room(self) -> "OpsroomApp":
+    def room(self) -> Room:
         """The app."""
-        return cast("OpsroomApp", self.app)
+        return cast("Room", self.app)
 
     # what the other half does
 
@@ -221,7 +219,7 @@ class CampaignActing(Screen[None]):
         if path.is_symlink() or path.parent.is_symlink():
             self.room.say(f"{name} is a symbolic link: nothing is followed out of the state directory")
         elif name == "prompt.md" or files.exists(path):
-            if why := edit(self.room, path):
+            if why := edit(self.app, path):
                 self.room.say(why)
         else:
             self.room.say(f"there is no {name}")

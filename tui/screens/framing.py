@@ -1,21 +1,18 @@
 """The lines that every screen has above its parts: the answers at a glance, and what is held."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from state import lease as leases
 from tui.feed import Snapshot
 from tui.machine import hold_line
+from tui.room import Room
 from tui.summary import top_line
 from tui.widgets.bar import Bar
-
-if TYPE_CHECKING:
-    from tui.app import OpsroomApp
 
 __all__ = ["show_holds", "show_top"]
 
 
-def show_top(bar: Bar, room: "OpsroomApp", shown: Snapshot, now: datetime) -> None:
+def show_top(bar: Bar, room: Room, shown: Snapshot, now: datetime) -> None:
     """Draws the top line: what needs a person, whether it moves, what it costs."""
     note = shown.broken and f"reading failed: {shown.broken}"
     if shown.reading:

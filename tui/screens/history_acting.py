@@ -1,18 +1,16 @@
 """What the keys of the history screen do besides moving: search, mark and compare runs, copy a commit's id."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.screen import Screen
 
 from tui.past import Past, PastRun
 from tui.past_rows import Row
+from tui.room import Room
 from tui.text import line
 from tui.widgets.line_list import LineList
 from tui.widgets.prompt import Prompt
-
-if TYPE_CHECKING:
-    from tui.app import OpsroomApp
 
 __all__ = ["HistoryActing"]
 
@@ -35,9 +33,9 @@ class HistoryActing(Screen[None]):
     """The keys of the rows of the runs that are marked."""
 
     @property
-    def room(self) -> "OpsroomApp":
+    def room(self) -> Room:
         """The app."""
-        return cast("OpsroomApp", self.app)
+        return cast("Room", self.app)
 
     # what the other half does
 

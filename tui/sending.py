@@ -1,0 +1,161 @@
+"""What a person sends, and what becomes of it: files written in threads, outcomes read, a word on the activity line."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from textual.app import App
+from textual.message import Message
+
+from state import commands
+from state.errors import OpsroomError
+from state.layout import StateDir
+from state.model import Outcome
+from tui import post
+from tui.acts import Act, Acts, act_line
+from tui.post import Posted
+from tui.text import Line, cut, line
+
+__all__ = ["Sending"]
+
+NOTICE = timedelta(seconds=8)
+"""How long a word about a key that did nothing stays."""
+
+
+class Sending(App[None], inherit_bindings=False):
+    """An app that sends what a person says to one state directory.
+
+    Args:
+        state: what is written to.
+        clock: the time from which every age is worked out.
+        ansi_color: as of `App`.
+    """
+
+    class Wrote(Message):
+        """The file of act `number` was written, or why it was not."""
+
+        def __init__(self, number: int, posted: Posted | None, why: str = "") -> None:
+            super().__init__()
+            self.number = number
+            self.posted = posted
+            self.why = why
+
+    class Concluded(Message):
+        """The outcome of act `number` was read."""
+
+        def __init__(self, number: int, outcome: Outcome) -> None:
+            super().__init__()
+            self.number = number
+            self.outcome = outcome
+
+    class Said(Message):
+        """A thread has a word for the activity line."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, state: StateDir, clock: Callable[[], datetime], *, ansi_color: bool | None = None) -> None:
+        super().__init__(ansi_color=ansi_color)
+        self.state = state
+        self.clock = clock
+        self.acts = Acts()
+        self.answered: dict[tuple[str, str], int] = {}
+        """Task and name of each question that was answered here, with the number of the act."""
+        self._notice: tuple[str, datetime] | None = None
+
+    def show_activity(self) -> None:
+        """Called when what `activity` says may be something else."""
+
+    def entries_changed(self) -> None:
+        """Called when what `answered` has may be something else."""
+
+    # what is sent
+
+    def command(
+        self, verb: str, *, task: str = "", campaign: str = "", text: str = "", index: int = 0, before: int = 0
+    ) -> Act:
+        """Sends a command to the orchestrator; `index` and `before` are items of the campaign."""
+        item = f" {index}" if index else ""
+        words = f": “{cut(line(text), 60)}”" if text else ""
+        label = f"{verb.replace('-', ' ')} {line(task or campaign, 60)}{item}{words}"
+        write = partial(
+            post.command,
+            self.state,
+            verb,
+            self.clock(),
+            task=task,
+            campaign=campaign,
+            text=text,
+            index=index,
+            before=before,
+        )
+        return self.send(label, self.state.inbox_done, write)
+
+    def send(self, label: str, done: Path, write: Callable[[], Posted], *, to_worker: bool = False) -> Act:
+        """Has `write` write in a thread, and follows what becomes of it; `done` is where its outcome will be."""
+        act = self.acts.begin(label, self.clock(), done, to_worker=to_worker)
+        self._notice = None
+
+        def work() -> None:
+            try:
+                posted = write()
+            except (OpsroomError, OSError) as error:
+                self.post_message(self.Wrote(act.number, None, str(error)))
+            else:
+                self.post_message(self.Wrote(act.number, posted))
+
+        self.run_worker(work, thread=True, group="acts")
+        self.show_activity()
+        return act
+
+    def on_sending_wrote(self, message: Wrote) -> None:
+        """An act is sent, or could not be."""
+        if message.posted is None:
+            self.acts.not_sent(message.number, message.why)
+            self._reopen(message.number)
+        else:
+            act = self.acts.sent(message.number, message.posted.name, message.posted.unrecorded)
+            self._look_for_outcome(act)  # it may have come before its name was known here
+        self.show_activity()
+
+    def _look_for_outcome(self, act: Act) -> None:
+        def work() -> None:
+            outcome = commands.outcome_of(self.state, act.done, act.name)
+            if outcome is not None:
+                self.post_message(self.Concluded(act.number, outcome))
+
+        self.run_worker(work, thread=True, group="outcomes")
+
+    def on_sending_concluded(self, message: Concluded) -> None:
+        """What became of an act is known."""
+        act = self.acts.settle(message.number, message.outcome)
+        if act.fate == "refused":
+            self._reopen(act.number)
+        self._notice = None
+        self.show_activity()
+
+    def _reopen(self, number: int) -> None:
+        """An answer came to nothing: its question is open again, as far as the files say so."""
+        self.answered = {question: act for question, act in self.answered.items() if act != number}
+        self.entries_changed()
+
+    # what is said
+
+    def say(self, text: str) -> None:
+        """Puts a word on the activity line for a while."""
+        self._notice = (line(text), self.clock())
+        self.show_activity()
+
+    def on_sending_said(self, message: Said) -> None:
+        """A word from a thread."""
+        self.say(message.text)
+
+    def activity(self) -> Line:
+        """The activity line: a fresh word, else the last act and what became of it, else nothing."""
+        if self._notice and self.clock() - self._notice[1] > NOTICE:
+            self._notice = None
+        if self._notice:
+            return ((f"   {self._notice[0]}", ""),)
+        return act_line(self.acts.shown, self.size.width) if self.acts.shown else ()
