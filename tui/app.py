@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import BindingType
@@ -18,8 +18,9 @@ from tui.alerts import Alert, Alerts
 from tui.attention import Entry
 from tui.feed import Feed
 from tui.keymap import bindings
-from tui.palette import Actions
+from tui.palette import Actions, Offering
 from tui.quiet import Habits
+from tui.room import Room
 from tui.screens.campaign import CampaignScreen
 from tui.screens.fleet import FleetScreen
 from tui.screens.help import HelpScreen
@@ -281,6 +282,12 @@ class OpsroomApp(Sending, inherit_bindings=False):
     def action_help(self) -> None:
         """Shows the keys."""
         self.push_screen(HelpScreen())
+
+
+if TYPE_CHECKING:
+
+    def _is_what_others_take_it_for(app: OpsroomApp) -> tuple[Room, Offering]:
+        return app, app
 
 
 def run(

@@ -1,22 +1,53 @@
 """The command palette: every action by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.dom import DOMNode
+from textual.theme import Theme
 
 from tui.keymap import KEYS
+from tui.screens.campaign import CampaignScreen
+from tui.screens.fleet import FleetScreen
+from tui.screens.history import HistoryScreen
 from tui.text import line
-
-if TYPE_CHECKING:
-    from tui.app import OpsroomApp
 
 __all__ = ["Actions", "Offer", "offers"]
 
 
 _NOT_OFFERED = frozenset({"app.palette", "app.interrupt", "app.focus", "fleet.back", "history.back"})
+
+
+class Offering(Protocol):
+    """The app, as the palette sees it: `OpsroomApp`, which has this module's `Actions` among its commands."""
+
+    fleet: FleetScreen
+    own_themes: set[str]
+
+    @property
+    def campaign(self) -> CampaignScreen | None:
+        """The campaign screen, while one is open."""
+
+    @property
+    def history(self) -> HistoryScreen | None:
+        """The history screen, while it is open."""
+
+    @property
+    def available_themes(self) -> Mapping[str, Theme]:
+        """Every theme by its name."""
+
+    def open_campaign(self, name: str) -> None:
+        """Opens the screen of a campaign."""
+
+    def start_orchestrator(self) -> None:
+        """Starts an orchestrator, in a thread."""
+
+    async def run_action(self, action: str, default_namespace: DOMNode | None = None) -> bool:
+        """Does what a key is bound to."""
+        ...
 
 
 class Offer(NamedTuple):
@@ -27,7 +58,7 @@ class Offer(NamedTuple):
     run: Callable[[], object]
 
 
-def offers(app: "OpsroomApp") -> Iterator[Offer]:
+def offers(app: Offering) -> Iterator[Offer]:
     """Everything that can be done, also what has no key."""
     screen = app.history or app.campaign or app.fleet
     here = "history" if app.history else "campaign" if app.campaign else "fleet"
@@ -62,12 +93,12 @@ class Actions(Provider):
 
     async def discover(self) -> Hits:
         """Everything, in the order of the table."""
-        for offer in offers(cast("OpsroomApp", self.app)):
+        for offer in offers(cast("Offering", self.app)):
             yield DiscoveryHit(Content(offer.name), offer.run, offer.name, offer.help)
 
     async def search(self, query: str) -> Hits:
         """What matches `query`."""
         matcher = self.matcher(query)
-        for offer in offers(cast("OpsroomApp", self.app)):
+        for offer in offers(cast("Offering", self.app)):
             if (score := matcher.match(offer.name)) > 0:
                 yield Hit(score, matcher.highlight(offer.name), offer.run, offer.name, offer.help)
