@@ -223,7 +223,8 @@ class Turns:
                 agent = self._config.agents.get(view.task.agent if view.task else "", MISSING)
                 self._known.living.end(view, agent.grace, decision.over)
             case schedule.Launch():
-                if not self._known.passing(view).held:  # an earlier decision of this very turn may have begun a hold
+                # an earlier decision of this very turn may have begun a hold
+                if not self._sampling.awaited and not self._known.passing(view).held:
                     self._launch(view, now)
             case schedule.Land():
                 self._land(view)

@@ -21,7 +21,7 @@ from orchestrator.running import attempts
 from orchestrator.running.plain import start_ticks
 from state import commands, event_log, files
 from state.errors import BadFile, Fault
-from state.layout import StateDir
+from state.layout import AttemptDir, StateDir
 from state.model import Attempt, Command, Outcome, decode
 from state.times import utc_now
 from state.views import CampaignView, TaskView
@@ -181,6 +181,10 @@ class Story:
         assert (said.status, said.err) == (0, "")
         return said.out
 
+    def heeded(self) -> None:
+        """Returns once the orchestrator takes commands: when it holds the lease it has yet to look at what is there."""
+        self.outcome(self.send("kill", task="9999"))
+
     def finish(self, process: subprocess.Popen[str]) -> Said:
         """Waits for the end of a process that was started here."""
         out, err = process.communicate(timeout=DEADLINE)
@@ -283,6 +287,8 @@ class Story:
             if process.poll() is None:
                 process.kill()
             process.communicate(timeout=DEADLINE)
+        for lock in self.state.tasks.glob("*/attempts/*/lock"):
+            _named(AttemptDir(lock.parent))
         for run in self.state.tasks.glob("*/attempts/*/run.toml"):
             attempt = decode(Attempt, run.read_text(), run.name)
             if attempt.supervisor_start and start_ticks(attempt.supervisor) == attempt.supervisor_start:
@@ -309,6 +315,19 @@ def wait(condition: Callable[[], T | None], what: Callable[[], str], seconds: fl
             raise AssertionError(f"waited {seconds:g} s for {what()}")
         time.sleep(0.02)
     return found
+
+
+def _named(attempt: AttemptDir) -> None:
+    """Waits for a supervisor that is still starting to name itself, so that it can be ended."""
+    wait(lambda: attempt.run.exists() or not attempts.is_alive(attempt), lambda: f"the supervisor of {attempt.root}")
+
+
+def put_folder(path: Path) -> None:
+    """Puts a folder in the place of the file `path`, which somebody may write anew at any moment."""
+    while not path.is_dir():
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
 
 
 def gone(pid: int) -> bool:

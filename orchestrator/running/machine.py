@@ -29,6 +29,8 @@ BUSY, IDLE = 5.0, 60.0
 """Seconds between two samples while something runs or is to, and while nothing is."""
 PATIENCE = 1.0
 """Seconds that a sample is waited for where there is none yet, or only an old one."""
+HANGS = 30.0
+"""Seconds after which a sample that is being taken is not counted on any more: a file system hangs."""
 MIB = 1024 * 1024
 
 
@@ -128,6 +130,8 @@ class Sampling:
         self._sampler: Sampler | None = None
         self._thread: threading.Thread | None = None
         self._taken = -float("inf")
+        self._needed = False
+        """Whether there was no sample, or only an old one, when the newest was begun."""
         self._error: OSError | OpsroomError | None = None
         self.machine: Machine | None = None
         """The newest sample; None before the first."""
@@ -140,15 +144,21 @@ class Sampling:
         every, moment = self._busy if live or wanted else self._idle, time.monotonic()
         since = moment - self._taken
         if since >= every and not (self._thread and self._thread.is_alive()):
-            self._taken = moment
+            self._taken, self._needed = moment, since > 2 * self._busy
             self._thread = threading.Thread(
                 target=self._sample, args=(now, dict(live), every), name="machine", daemon=True
             )
             self._thread.start()
-            if since > 2 * self._busy:
+            if self._needed:
                 self._thread.join(timeout=PATIENCE)
         if self._error is not None:
             raise self._error
+
+    @property
+    def awaited(self) -> bool:
+        """Whether nothing should be launched yet, because nobody knows by how much the machine is short."""
+        taking = self._thread is not None and self._thread.is_alive()
+        return taking and self._needed and time.monotonic() - self._taken < HANGS
 
     def close(self) -> None:
         """Waits for a sample that is being taken, not for long."""

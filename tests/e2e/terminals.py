@@ -22,12 +22,17 @@ from pathlib import Path
 from typing import Self
 
 import pyte
+from pyte.screens import Char
 
 DEADLINE = 60.0
 """Seconds for anything that a test waits for: generous, since it is only used up by a failure."""
 
 KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "backspace": "\x7f"}
+OTHER_SCREEN = 1049
+"""The private mode in which a program has a screen of its own."""
 UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<=>][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$[a-z]|\x1bP.*?\x1b\\", re.DOTALL)
+UNFINISHED = re.compile(rb"\x1b(\[[0-9;?<=>$]*|P[^\x1b]*\x1b?)?\Z")
+"""The beginning of a sequence whose rest has not been read yet."""
 ANSWERS = (
     (re.compile(rb"\x1b\[\?2026\$p"), b"\x1b[?2026;2$y"),  # synchronised output: supported
     (re.compile(rb"\x1b\[\?2048\$p"), b"\x1b[?2048;0$y"),  # in-band resize: not
@@ -107,12 +112,33 @@ class Terminal(ABC):
 
 
 class Screen(pyte.Screen):
-    """A screen that counts how often it rang."""
+    """A screen that counts how often it rang, and has another one for programs that ask for it, as terminals do.
+
+    Without the other one, what such a program had drawn would stand there still while an editor has the terminal.
+    """
 
     bells = 0
+    _aside: dict[int, dict[int, Char]] | None = None
+    """The lines of the first screen, while the other one is shown."""
 
     def bell(self, *ignored: object) -> None:
         self.bells += 1
+
+    def set_mode(self, *modes: int, **kwargs: bool) -> None:
+        super().set_mode(*modes, **kwargs)
+        if kwargs.get("private") and OTHER_SCREEN in modes and self._aside is None:
+            self.save_cursor()
+            self._aside = {row: dict(line) for row, line in self.buffer.items()}
+            self.erase_in_display(2)
+
+    def reset_mode(self, *modes: int, **kwargs: bool) -> None:
+        super().reset_mode(*modes, **kwargs)
+        if kwargs.get("private") and OTHER_SCREEN in modes and self._aside is not None:
+            self.erase_in_display(2)
+            for row, line in self._aside.items():
+                self.buffer[row].update(line)
+            self.restore_cursor()
+            self._aside = None
 
 
 class PyteTerminal(Terminal):
@@ -126,32 +152,41 @@ class PyteTerminal(Terminal):
         self._lock = threading.Lock()
         self._status: int | None = None
         self._gone = threading.Event()
+        self._idle = threading.Event()
+        """Set whenever there was nothing to read for a while."""
         self.bytes_written = 0
         pid, descriptor = pty.fork()
         if pid == 0:
+            # before the program begins: it asks for the size but once
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, columns * 10, rows * 20))
             os.chdir(cwd)
             os.execvpe(argv[0], list(argv), dict(environment) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"})
         self.pid, self._descriptor = pid, descriptor
-        fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, columns * 10, rows * 20))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
+        rest = b""
         while not self._gone.is_set():
             try:
                 ready, _, _ = select.select([self._descriptor], [], [], 0.2)
                 if not ready:
+                    self._idle.set()
                     continue
                 data = os.read(self._descriptor, 65536)
             except OSError:  # the other end is closed
                 return
             if not data:
                 return
+            self.bytes_written += len(data)
+            data = rest + data
+            unfinished = UNFINISHED.search(data)
+            rest = unfinished[0] if unfinished else b""
+            data = data[: len(data) - len(rest)]
             for query, answer in ANSWERS:
                 for _ in query.findall(data):
                     os.write(self._descriptor, answer)
             with self._lock:
-                self.bytes_written += len(data)
                 self._stream.feed(UNKNOWN_TO_PYTE.sub(b"", data))
 
     def screen(self) -> list[str]:
@@ -176,8 +211,15 @@ class PyteTerminal(Terminal):
         if self._status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
+                self._read_to_the_end()  # what it said last is on the screen before it is known to have ended
                 self._status = os.waitstatus_to_exitcode(status)
         return self._status
+
+    def _read_to_the_end(self) -> None:
+        for _ in range(2):  # the first time it may be of a look from before
+            self._idle.clear()
+            while self._reader.is_alive() and not self._idle.wait(0.05):
+                pass
 
     def hang_up(self) -> None:
         """Goes away, as a closed window or a lost connection does."""

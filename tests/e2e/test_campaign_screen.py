@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from state import files
 from state.campaign_file import CampaignFile
 from tests.e2e.conftest import OPSROOM, Open, run
 from tests.e2e.terminals import PyteTerminal
@@ -100,6 +101,11 @@ def test_a_file_is_edited_and_what_changed_is_seen(tmp_path: Path, open_terminal
     assert terminal.ends() == 0
 
 
+def write(path: Path, text: str) -> None:
+    """Writes a file as the orchestrator does: nobody reads half of it."""
+    files.replace(path.parent, path, text.encode())
+
+
 def test_a_halt_rings_once_and_the_title_says_which_and_why(tmp_path: Path, open_terminal: Open) -> None:
     top = control_room(tmp_path, "running")
     queue = top / ".opsroom" / "campaigns" / NAME / "campaign.md"
@@ -108,13 +114,13 @@ def test_a_halt_rings_once_and_the_title_says_which_and_why(tmp_path: Path, open
     terminal.wait(lambda: terminal.title() == "1 needs you · opsroom click", "the title of a running fleet")
     before = terminal.bells if isinstance(terminal, PyteTerminal) else 0
     text = queue.read_text().replace("STATUS: running", "STATUS: no_progress")
-    queue.write_text(text.replace("STOP_REASON:", "STOP_REASON: 5 items in a row without progress"))
+    write(queue, text.replace("STOP_REASON:", "STOP_REASON: 5 items in a row without progress"))
     said = "strict-typing no progress: 5 items in a row without progress · opsroom click"
     terminal.wait(lambda: terminal.title() == said, "the title of a halt")
     terminal.see("2 need you")
     if isinstance(terminal, PyteTerminal):
         assert (before, terminal.bells) == (0, 1)
-    queue.write_text(text.replace("STATUS: no_progress", "STATUS: complete"))
+    write(queue, text.replace("STATUS: no_progress", "STATUS: complete"))
     terminal.wait(lambda: terminal.title() == "1 needs you · opsroom click", "the title of a fleet with one stop")
     if isinstance(terminal, PyteTerminal):
         terminal.wait(lambda: terminal.bells == 2, "the bell of the end")

@@ -1,6 +1,7 @@
 """Kills whoever takes part, at moments that chance chooses, and says afterwards who is still there."""
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -50,6 +51,10 @@ STREAM = {
     "end": """echo '{"type":"turn.completed","usage":{"input_tokens":10,"output_tokens":1}}'""",
 }
 """The same as codex prints it, so that what was said is read again from the events."""
+
+
+PF_EXITING = 4
+"""The kernel's flag of a process that is on its way out."""
 
 
 class Chaos:
@@ -197,8 +202,11 @@ def _sid(pid: int) -> int:
 def left(story: Story, runs: list[Attempt]) -> list[str]:
     """The processes that still run by an attempt: in one of the sessions in `runs`, or with the marks of a worker.
 
-    The number of a session that has ended may be another's by now; one of ours works in the story's folder.
+    The supervisors in `runs` are waited for: what each does last, after the exit record, is to end. The number of a
+    session that has ended may be another's by now; one of ours works in the story's folder.
     """
+    for run in runs:
+        story.wait(functools.partial(has_ended, run), f"supervisor {run.supervisor} to end")
     sessions = {pid for run in runs for pid in (run.supervisor, run.child)}
     mark, place = os.fsencode(f"OPSROOM_STATE_DIR={story.state.root}"), str(story.folder)
     found = []
@@ -206,6 +214,18 @@ def left(story: Story, runs: list[Attempt]) -> list[str]:
         with contextlib.suppress(OSError):
             marked = mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
             ours = _sid(pid) in sessions and os.readlink(f"/proc/{pid}/cwd").startswith(place)
-            if (marked or ours) and alive(pid):
+            if (marked or ours) and alive(pid) and not is_ending(pid):
                 found.append(f"{pid}: {Path(f'/proc/{pid}/cmdline').read_bytes().replace(bytes(1), b' ').decode()}")
     return found
+
+
+def has_ended(run: Attempt) -> bool:
+    """Whether the supervisor in `run` does not run any more."""
+    return start_ticks(run.supervisor) != run.supervisor_start or not alive(run.supervisor)
+
+
+def is_ending(pid: int) -> bool:
+    """Whether `pid` was killed, or has exited, and only has to come to its turn once more to be gone."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    pending = [line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "Pnd:" in line]
+    return bool(int(fields[6]) & PF_EXITING) or any(int(mask, 16) >> (signal.SIGKILL - 1) & 1 for mask in pending)

@@ -42,6 +42,11 @@ def daemon(story: Story, *how: str) -> str:
     return f"{sys.executable} {program} {story.folder}/pids {' '.join(how)}"
 
 
+def begun(story: Story, count: int) -> str:
+    """A command line that waits for `count` of its pids."""
+    return f"until [ $(cat {story.folder}/pids 2>/dev/null | wc -l) -ge {count} ]; do sleep 0.02; done"
+
+
 def pids(story: Story, count: int) -> list[int]:
     """The pids of the daemons, once there are `count`."""
     path = story.folder / "pids"
@@ -55,7 +60,7 @@ def pids(story: Story, count: int) -> list[int]:
 
 @pytest.mark.parametrize(("how", "count"), [((), 1), (("bare",), 1), (("many",), 21)], ids=["marked", "bare", "many"])
 def test_no_daemon_outlives_its_attempt(story: Story, how: tuple[str, ...], count: int) -> None:
-    story.agent(f"{daemon(story, *how)}; touch made; while [ $(wc -l < {story.folder}/pids) -lt {count} ]; do :; done")
+    story.agent(f"{daemon(story, *how)}; touch made; {begun(story, count)}")
     task = story.spawn()
     story.up_once()
     record = decode(Exit, story.state.task(task).attempt(1).exit.read_text(), "exit.toml")
@@ -98,8 +103,7 @@ def test_a_worker_that_forks_without_end_is_ended(story: Story) -> None:
 
 def test_a_daemon_of_a_check_ends_with_its_check(story: Story) -> None:
     story.agent("touch made")
-    begun = f"while [ ! -s {story.folder}/pids ]; do sleep 0.02; done"
-    story.configure(checks=(f"sh -c '{daemon(story)}; {begun}'",))
+    story.configure(checks=(f"sh -c '{daemon(story)}; {begun(story, 1)}'",))
     task = story.spawn()
     story.up_once()
     assert story.task(task).state == "merged"

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from itertools import combinations
@@ -45,6 +46,15 @@ def open_room(story: Story) -> PyteTerminal:
     return room
 
 
+def kill_all(pids: list[int]) -> None:
+    """Kills them one after the other; one may have died of another's death."""
+    processes = [os.pidfd_open(pid) for pid in pids]
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+        os.close(process)
+
+
 @pytest.mark.parametrize("victims", [(one,) for one in PARTIES] + list(combinations(PARTIES, 2)), ids="+".join)
 def test_whoever_is_killed_the_task_lands_once_and_nothing_is_left(story: Story, victims: tuple[str, ...]) -> None:
     story.agent(WAITS)
@@ -58,8 +68,7 @@ def test_whoever_is_killed_the_task_lands_once_and_nothing_is_left(story: Story,
     if room:
         pids["app"] = room.pid
 
-    for victim in victims:
-        story.end_by_id(pids[victim])
+    kill_all([pids[victim] for victim in victims])
 
     if "orchestrator" in victims:
         story.finish(running)
@@ -131,8 +140,20 @@ def of_task(story: Story, task: str) -> list[int]:
 
 
 def open_files(pid: int) -> list[str]:
-    folder = f"/proc/{pid}/fd"
-    return [os.readlink(f"{folder}/{name}") for name in os.listdir(folder)]
+    folder, found = f"/proc/{pid}/fd", []
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):  # it was closed this instant
+            found.append(os.readlink(f"{folder}/{name}"))
+    return found
+
+
+def sleepers(pids: list[int]) -> int:
+    """How many of them are the `sleep 600` that they were to become."""
+    found = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found += Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x00600\x00"
+    return found
 
 
 def test_down_leaves_workers_running_and_kill_ends_a_whole_tree(story: Story) -> None:
@@ -143,7 +164,7 @@ def test_down_leaves_workers_running_and_kill_ends_a_whole_tree(story: Story) ->
         story.wait_for_state(name, "running")
         own_processes(story, name)
     runs = {name: story.processes(name) for name in (task, other)}
-    tree = of_task(story, task)
+    tree = story.wait(lambda: found if sleepers(found := of_task(story, task)) == 3 else [], "the whole tree")
     assert len(tree) >= 5
     assert story.opsroom("down").status == 0
     assert story.finish(first).status == 0

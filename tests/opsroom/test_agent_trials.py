@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.agents import adapter
 from state.layout import StateDir
-from state.model import Attempt, decode
+from state.model import Attempt, Exit, decode
 from tests.stories import CHECKOUT, Said, Story, gone
 
 VERSION = adapter("codex").version
@@ -209,12 +209,14 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_started(story: Story,
     codex(story, grace=0.5)
     said = agents(story, "try", "mine", "--seconds", "2", OPENAI_API_KEY=KEY)
     assert said.status == 1
-    assert "mine does not work: it ran out of time after 2 s" in said.out
-    assert "--seconds gives it longer" in said.out
     (kept,) = trials.iterdir()
-    assert "timeout" in (kept / "repository/.opsroom/tasks/0001/attempts/1/exit.toml").read_text()
+    exit = decode(Exit, (kept / "repository/.opsroom/tasks/0001/attempts/1/exit.toml").read_text(), "exit.toml")
+    assert exit.reason == "timeout"
+    assert f"mine does not work: it ran out of time after {exit.seconds:.0f} s" in said.out
+    assert "--seconds gives it longer" in said.out
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_all_of_it_and_leaves_nothing(story: Story, trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(story, work="sleep 61372")
     codex(story)

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -150,14 +150,6 @@ def test_when_the_orchestrator_goes_the_exit_status_is_3_and_the_next_run_goes_o
     assert (said.status, len(said.out.splitlines())) == (0, 3)
     assert len(story.campaign_view("twos").runs) == 1
     assert story.task("twos-0001").attempts == (1,)
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Has a Ctrl-C reach what is started, also where the tests run in the background of a shell, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:

@@ -52,7 +52,7 @@ def told(story: Story, *arguments: str) -> Any:
 def test_campaigns_runs_and_items_are_told_with_their_results(over: Story) -> None:
     table = said(over).splitlines()
     assert re.match(r"twos +20\d\d-\S+ \S+ +complete +3/3: 2 success, 1 failure_reverted +3 → 1 +-$", table[1])
-    assert re.match(r"  run 1 +\S+ \S+ +complete after \d+s +3: 2 success, 1 failure_reverted", table[2])
+    assert re.match(r"  run 1 +\S+ \S+ +complete after \d+[sm] +3: 2 success, 1 failure_reverted", table[2])
     items = said(over, "twos").partition("\nITEM ")[2].splitlines()
     first, last = over.git("log", "--format=%h", "--abbrev=12", "--reverse", "-2", "main").splitlines()
     assert re.match(rf"1 +success +\S+ \S+ +{first} +[\d.]+ s +a.txt \| learned: did a.txt$", items[1])

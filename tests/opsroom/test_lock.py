@@ -194,8 +194,8 @@ def test_a_wrapper_that_is_killed_takes_its_command_along_and_frees_the_lock(sto
 
 
 def test_ctrl_c_at_a_terminal_interrupts_the_command_once(story: Story) -> None:
-    script = "import signal, sys, time\nsignal.signal(2, lambda *_: print('told', flush=True))\n"
-    script += "print('has it', flush=True)\nfor _ in range(3): time.sleep(0.1)\n"
+    script = "import signal, time\ntold = []\nsignal.signal(2, lambda *_: told.append(print('told', flush=True)))\n"
+    script += "print('has it', flush=True)\nwhile not told: time.sleep(0.02)\ntime.sleep(0.3)\n"
     with at_a_terminal(story, sys.executable, "-c", script) as terminal:
         terminal.until("has it")
         terminal.types("\x03")

@@ -38,12 +38,12 @@ def test_an_empty_directory_has_a_status(story: Story) -> None:
 
 def test_an_orchestrator_that_runs_and_writes_nothing_is_told_from_one_that_is_gone(story: Story) -> None:
     with Holding(story.state) as held:
-        held.lease.beat = utc_now() - timedelta(seconds=40)
+        held.lease.beat = utc_now() - timedelta(minutes=40)
         story.state.lease.write_bytes(encode(held.lease))
         lines = story.opsroom("status").out.splitlines()
-    assert re.fullmatch(r"orchestrator: not running, last seen 4\ds ago", lines[0])
+    assert re.fullmatch(r"orchestrator: not running, last seen 4\dm ago", lines[0])
     assert lines[1].startswith(f"! an orchestrator (pid {held.lease.pid} on ")
-    assert re.search(r"\) runs, but has written nothing for 4\ds$", lines[1])
+    assert re.search(r"\) runs, but has written nothing for 4\dm$", lines[1])
     assert len(story.opsroom("status").out.splitlines()) == 1
 
 

@@ -1,10 +1,21 @@
 """A machine that is short of something launches nothing, and says so once; what workers take is written down."""
 
+import threading
+import time
+from typing import Any
+
+import pytest
+
 from opsroom.commands.show import read_fleet
+from orchestrator.config import load
+from orchestrator.holds import LINGER
+from orchestrator.loop import Orchestrator
+from orchestrator.running import machine
 from state import files
 from state.errors import BadFile
 from state.machine import MACHINE, Machine
 from state.model import decode
+from tests.faults.test_clock import Clock
 from tests.stories import Story
 
 
@@ -30,7 +41,10 @@ def test_what_a_running_worker_takes_is_written_down(story: Story) -> None:
     assert found.workers[0].memory_mib >= 1
 
 
-def test_nothing_is_launched_into_a_shortage_and_all_goes_on_after_it(story: Story) -> None:
+def test_nothing_is_launched_into_a_shortage_and_all_goes_on_after_it(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(story, monkeypatch)
     story.agent("echo done > made")
     story.configure(min_free_memory_mib=10**9)
     task = story.spawn()
@@ -47,5 +61,32 @@ def test_nothing_is_launched_into_a_shortage_and_all_goes_on_after_it(story: Sto
 
     story.configure(min_free_memory_mib=0)
     story.up("--quiet")
+    story.wait(lambda: any(hold.until for hold in read_fleet(story.state).holds), "the end of the hold to be known")
+    assert story.moves(task) == []
+    clock.set(LINGER.total_seconds())
     story.wait_for_state(task, "merged")
     assert story.file("made") == "done"
+
+
+def test_nothing_is_launched_before_it_is_known_whether_there_is_a_shortage(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.agent("touch made")
+    story.configure(min_free_memory_mib=10**9)
+    task = story.spawn()
+    sample = machine.Sampler.sample
+
+    def late(*given: Any) -> Machine:
+        story.wait(lambda: "0001" in story.states(), "the task")
+        time.sleep(20 * machine.PATIENCE)  # on a machine that gives this thread no time
+        return sample(*given)
+
+    monkeypatch.setattr(machine.Sampler, "sample", late)
+    monkeypatch.setattr(machine, "PATIENCE", 0.02)
+    orchestrator = Orchestrator(story.state, load(story.repository))
+    running = threading.Thread(target=orchestrator.run)
+    running.start()
+    story.wait(lambda: story.events("hold"), "the hold to be told")
+    orchestrator.stop()
+    running.join(60)
+    assert story.moves(task) == []
