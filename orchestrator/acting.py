@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 
 from orchestrator import agent_commands, agents, mail, prompts, verify
-from orchestrator.campaign import policy, repairs
-from orchestrator.config import LOCK_SECONDS, Agent
+from orchestrator.campaign import repairs
+from orchestrator.campaign.envelopes import Envelope
+from orchestrator.config import Agent
 from orchestrator.failures import AGENT, CHECKS
 from orchestrator.repository import clones, merge_queue, trees, worktrees
 from orchestrator.repository.clones import Clone
@@ -27,7 +28,6 @@ from orchestrator.repository.git import GitError, GitLocked
 from orchestrator.running import attempts
 from orchestrator.sandboxes.enclosure import Enclosure
 from state import event_log, files, locks, messages, secrets
-from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.layout import AttemptDir, StateDir
 from state.model import CHECKING, AgentReport, Launch, encode
@@ -36,7 +36,6 @@ from state.views import TaskView
 
 __all__ = [
     "AGAIN",
-    "Envelope",
     "Left",
     "Next",
     "clear_checks",
@@ -91,30 +90,6 @@ class Left:
     why: str
     again: bool = False
     """Whether putting it away is to be tried again soon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What a task gets from its campaign, or from the configuration where it has none."""
-
-    checks: list[Check]
-    message: str
-    """The commit message for what the worker left uncommitted."""
-    prompt: str = ""
-    lock_seconds: float = LOCK_SECONDS
-    """How long the checks wait for their turn at the lock `build`."""
-    sparse: tuple[str, ...] = ()
-    """Folders that a worktree has; all where none is named."""
-    rules: policy.Rules | None = None
-    """What the change may be."""
-    bounds: tuple[verify.Bound, ...] = ()
-    """What is measured, the campaign's metric first."""
-    metric_now: str = ""
-    trailers: tuple[str, ...] = ()
-    repairs: int = 0
-    """How often the change is given back before it is reverted."""
-    begins_again: bool = False
-    """Whether it begins again, once, where it conflicts with what has landed meanwhile."""
 
 
 STARTING = frozenset({"starting"})

@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
+from orchestrator.enclosed import Enclose, Enclosed
 from orchestrator.running.output import Output, drain, take
-from orchestrator.sandboxes.enclosure import Enclose, Enclosed
 from state import locks, secrets
 from state.envelope import Check, Metric
 from state.errors import CannotWrite

@@ -228,7 +228,7 @@ def _envelope(name: str, agent: str, given: dict[str, Any]) -> bytes:
     ]
     text = HEAD.format(name=name) + _table(rows) + _metric(given) + _checks(given["checks"])
     envelope = decode(Campaign, text, "campaign.toml")
-    from orchestrator.campaign.policy import fault
+    from orchestrator.policy import fault
 
     if found := fault(envelope.policy):
         raise click.UsageError(found)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from orchestrator import tasks
-from orchestrator.campaign import campaigns, policy
+from orchestrator import policy, tasks
+from orchestrator.campaign import campaigns
 from orchestrator.config import Config
 from orchestrator.events import Events
 from state import campaign_edits, files

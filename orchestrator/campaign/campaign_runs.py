@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 
 from orchestrator import tasks, verify
-from orchestrator.acting import Envelope
 from orchestrator.campaign import campaigns, envelopes, proposals
+from orchestrator.campaign.envelopes import Envelope
 from orchestrator.campaign.notify import Notifier
 from orchestrator.config import Config
+from orchestrator.enclosed import Enclosing, unenclosed
 from orchestrator.events import Events
 from orchestrator.repository import merge_queue, worktrees
 from orchestrator.repository.git import Git, GitError, GitLocked
 from orchestrator.running import attempts
-from orchestrator.sandboxes.enclosure import Enclosing, unenclosed
 from state import files, locks
 from state.campaign_file import CampaignFile
 from state.envelope import Run

@@ -2,11 +2,11 @@
 
 import re
 import shlex
+from dataclasses import dataclass
 
-from orchestrator import verify
-from orchestrator.acting import Envelope
-from orchestrator.campaign import lessons, policy
-from orchestrator.config import Config
+from orchestrator import policy, verify
+from orchestrator.campaign import lessons
+from orchestrator.config import LOCK_SECONDS, Config
 from state import files
 from state.campaign_file import HistoryLine
 from state.envelope import Campaign, Check
@@ -14,12 +14,36 @@ from state.errors import BadFile, Fault
 from state.layout import StateDir
 from state.views import CampaignView, Fleet, TaskView
 
-__all__ = ["filled", "of_task", "prompt_for"]
+__all__ = ["Envelope", "filled", "of_task", "prompt_for"]
 
 LAST = 5
 """Lines of the history that a worker is told."""
 LESSONS = 12
 """Lines that other workers have learned that a worker is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a task gets from its campaign, or from the configuration where it has none."""
+
+    checks: list[Check]
+    message: str
+    """The commit message for what the worker left uncommitted."""
+    prompt: str = ""
+    lock_seconds: float = LOCK_SECONDS
+    """How long the checks wait for their turn at the lock `build`."""
+    sparse: tuple[str, ...] = ()
+    """Folders that a worktree has; all where none is named."""
+    rules: policy.Rules | None = None
+    """What the change may be."""
+    bounds: tuple[verify.Bound, ...] = ()
+    """What is measured, the campaign's metric first."""
+    metric_now: str = ""
+    trailers: tuple[str, ...] = ()
+    repairs: int = 0
+    """How often the change is given back before it is reverted."""
+    begins_again: bool = False
+    """Whether it begins again, once, where it conflicts with what has landed meanwhile."""
 
 
 def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> Envelope:

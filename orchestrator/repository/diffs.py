@@ -7,7 +7,7 @@ binary. What is large is read line by line and never held whole.
 import re
 from collections.abc import Iterator
 
-from orchestrator.campaign.policy import Line
+from orchestrator.policy import Line
 from orchestrator.repository.git import Git
 
 __all__ = ["changed_lines", "changed_paths"]

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator import verify
-from orchestrator.campaign import policy
+from orchestrator import policy, verify
+from orchestrator.enclosed import Enclosing, unenclosed
 from orchestrator.repository import diffs, worktrees
 from orchestrator.repository.git import Git, GitError, GitLocked
-from orchestrator.sandboxes.enclosure import Enclosing, unenclosed
 from state import files, secrets
 from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused, Unavailable

@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from orchestrator import agent_commands
 from orchestrator.config import Agent, Config
+from orchestrator.enclosed import Enclose, Enclosed
 from orchestrator.repository import clones, trees
 from orchestrator.repository.clones import Clone
 from orchestrator.repository.git import Git
@@ -34,13 +34,9 @@ from state.layout import StateDir
 __all__ = [
     "KEPT",
     "KEPT_PREFIXES",
-    "Enclose",
-    "Enclosed",
-    "Enclosing",
     "Enclosure",
     "choose",
     "probe_for",
-    "unenclosed",
 ]
 
 HIDDEN = ("/home", "/root", "/media", "/mnt", "/run", "/var/mail", "/var/spool")
@@ -67,36 +63,6 @@ NAMED_IN = (
 """Of these, the ones whose values are paths to be shown."""
 PACKAGES = ("opsroom", "state", "orchestrator", "tui", "themes", "click", "msgspec", "tomli_w", "filelock")
 """What the worker's verbs import, wherever it is installed."""
-
-
-class Enclosed(NamedTuple):
-    """How a program is to be started."""
-
-    argv: list[str]
-    environment: dict[str, str]
-    """What is added to the environment."""
-    kept: list[str] | None = None
-    """Names of the variables of our own environment that it keeps; None keeps all."""
-    sandbox: str = "none"
-
-    def whole(self, own: Mapping[str, str]) -> dict[str, str]:
-        """The whole environment, where `own` is ours."""
-        kept = own if self.kept is None else {name: own[name] for name in self.kept if name in own}
-        return {**kept, **self.environment}
-
-
-Enclose = Callable[[list[str], dict[str, str]], Enclosed]
-"""Encloses a command with what is added to its environment."""
-
-
-Enclosing = Callable[[Path], contextlib.AbstractContextManager[Enclose]]
-"""Gives, for as long as the block lasts, what encloses the checks that run in a worktree."""
-
-
-@contextlib.contextmanager
-def unenclosed(worktree: Path) -> Iterator[Enclose]:
-    """Encloses nothing."""
-    yield Enclosed
 
 
 def probe_for(config: Config) -> Probe:

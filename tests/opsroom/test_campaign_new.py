@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.campaign.policy import fault
+from orchestrator.policy import fault
 from state.campaign_file import CampaignFile
 from state.envelope import Campaign, unknown_limit
 from state.model import decode

@@ -7,10 +7,11 @@ from typing import Any
 
 from orchestrator import acting
 from orchestrator.config import Agent, load
+from orchestrator.enclosed import Enclosed
 from orchestrator.repository import clones, worktrees
 from orchestrator.repository.clones import Clone
 from orchestrator.running import attempts
-from orchestrator.sandboxes.enclosure import Enclosed, Enclosure, choose
+from orchestrator.sandboxes.enclosure import Enclosure, choose
 from state.layout import AttemptDir
 from state.model import Exit, Launch, Task, decode, encode
 from state.times import utc_now

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from orchestrator.campaign import policy
-from orchestrator.campaign.policy import Line
+from orchestrator import policy
+from orchestrator.policy import Line
 from orchestrator.repository import diffs
 from orchestrator.repository.git import Git
 from state.envelope import Policy
