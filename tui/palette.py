@@ -9,6 +9,8 @@ from textual.content import Content
 from textual.dom import DOMNode
 from textual.theme import Theme
 
+from state.machine import PROVIDER
+from tui.acts import Act
 from tui.keymap import KEYS
 from tui.screens.campaign import CampaignScreen
 from tui.screens.fleet import FleetScreen
@@ -26,6 +28,7 @@ class Offering(Protocol):
 
     fleet: FleetScreen
     own_themes: set[str]
+    readonly: bool
 
     @property
     def campaign(self) -> CampaignScreen | None:
@@ -38,6 +41,10 @@ class Offering(Protocol):
     @property
     def available_themes(self) -> Mapping[str, Theme]:
         """Every theme by its name."""
+
+    def command(self, verb: str, *, agent: str = "") -> Act:
+        """Sends a command to the orchestrator."""
+        ...
 
     def open_campaign(self, name: str) -> None:
         """Opens the screen of a campaign."""
@@ -82,6 +89,12 @@ def offers(app: Offering) -> Iterator[Offer]:
             "Its queue, budgets, metric, policy and runs",
             partial(app.open_campaign, name),
         )
+    if not app.readonly:
+        for hold in app.fleet.snapshot.fleet.holds:
+            if hold.kind == PROVIDER:
+                about = "Launch it again now, though its provider has failed"
+                release = partial(app.command, "release", agent=hold.agent)
+                yield Offer(f"release: {line(hold.agent, 60)}", about, release)
     yield Offer("start orchestrator", "Start one, if none runs", app.start_orchestrator)
     for name in sorted(app.available_themes):
         if name in app.own_themes:

@@ -27,6 +27,7 @@ def command(
     at: datetime,
     *,
     task: str = "",
+    agent: str = "",
     campaign: str = "",
     text: str = "",
     index: int = 0,
@@ -36,10 +37,12 @@ def command(
 
     `index` is the item of a campaign that it is about, `before` the one that this is to stand before.
     """
-    sent = Command(verb=verb, at=at, by=BY, task=task, campaign=campaign, text=text, index=index, before=before)
+    sent = Command(
+        verb=verb, at=at, by=BY, task=task, agent=agent, campaign=campaign, text=text, index=index, before=before
+    )
     name = commands.send(state, sent)
-    item = str(index or "")
-    return _recorded(state, "command", name=name, verb=verb, task=task, campaign=campaign, index=item, text=text)
+    about = {"task": task, "agent": agent, "campaign": campaign, "index": str(index or ""), "text": text}
+    return _recorded(state, "command", name=name, verb=verb, **about)
 
 
 def message(state: StateDir, task: str, text: str, at: datetime) -> Posted:

@@ -74,18 +74,27 @@ class Sending(App[None], inherit_bindings=False):
     # what is sent
 
     def command(
-        self, verb: str, *, task: str = "", campaign: str = "", text: str = "", index: int = 0, before: int = 0
+        self,
+        verb: str,
+        *,
+        task: str = "",
+        agent: str = "",
+        campaign: str = "",
+        text: str = "",
+        index: int = 0,
+        before: int = 0,
     ) -> Act:
         """Sends a command to the orchestrator; `index` and `before` are items of the campaign."""
         item = f" {index}" if index else ""
         words = f": “{cut(line(text), 60)}”" if text else ""
-        label = f"{verb.replace('-', ' ')} {line(task or campaign, 60)}{item}{words}"
+        label = f"{verb.replace('-', ' ')} {line(task or agent or campaign, 60)}{item}{words}"
         write = partial(
             post.command,
             self.state,
             verb,
             self.clock(),
             task=task,
+            agent=agent,
             campaign=campaign,
             text=text,
             index=index,

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from state.machine import Hold, Worker
 from tests.tui.builder import NOW, FleetBuilder, ago
 from tests.tui.room import opened
@@ -73,6 +75,23 @@ async def test_a_refused_key_needs_a_person_until_it_is_let_in(click: FleetBuild
         await person.sees("! claude  is not let in by its provider  3m ago", "then: opsroom release claude")
         click.holds()
         await person.sees("3 need you")
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+async def test_a_held_agent_is_released_by_name(click: FleetBuilder, readonly: bool) -> None:
+    click.holds(CODEX, Hold(kind="machine", why="412 MiB are free", since=ago(minutes=3)))
+    async with opened(click, readonly=readonly) as person:
+        await person.press("colon")
+        await person.sees("Search for commands")
+        await person.type("release")
+        if readonly:
+            await person.sees("No matches found")
+            return
+        await person.sees("release: codex", "Launch it again now")
+        await person.press("enter", "enter")
+        command = (await person.sends_one())[1]
+        assert (command.verb, command.agent) == ("release", "codex")
+        await person.sees("release codex")
 
 
 async def test_a_lost_sandbox_is_marked_and_the_attempt_says_why(click: FleetBuilder) -> None:
