@@ -132,6 +132,8 @@ class Orchestrator:
                     self._beat(lease)
                 self._events.catch_up(self._known.fleet.tasks.values())
                 acting.clear_checks(self.state, self._known.fleet.tasks.values())
+                with self._troubles.trying("landings"):
+                    self._known.landed = acting.landed_before(self.state, self._known.fleet.tasks.values())
                 try:
                     while not self._stops:
                         self._beat(lease)
@@ -400,6 +402,8 @@ class Orchestrator:
         self._acts.submit(view.id, lambda: acting.launch(self.state, ready, agent, envelope, self._enclosure, earlier))
 
     def _land(self, view: TaskView) -> None:
+        if view.campaign:
+            self._known.reread_campaign(view.campaign)  # what may land is what is allowed now
         envelope = self._campaigns.envelope(self._known.fleet, view)
         news, ending = functools.partial(self._acts.news, view.id), self._acts.ending
         self._acts.submit(view.id, lambda: acting.land(self.state, view, envelope, self._enclosure, news, ending))
