@@ -40,6 +40,7 @@ __all__ = [
     "Next",
     "clear_checks",
     "land",
+    "landed_before",
     "later",
     "launch",
     "put_away",
@@ -299,6 +300,17 @@ def clear_checks(state: StateDir, views: Iterable[TaskView]) -> None:
     for view in views:
         if view.state in CHECKING and view.status is not None:
             _clear(state, view.id, view.status.attempt)
+
+
+def landed_before(state: StateDir, views: Iterable[TaskView]) -> set[str]:
+    """The tasks whose change is on its base already, though their status does not say so: there was a crash."""
+    found = set()
+    for view in views:
+        if view.state in CHECKING and view.status is not None and view.task is not None:
+            folder = state.task(view.id).attempt(view.status.attempt).root
+            if merge_queue.has_landed(state.repository, folder, view.task.base):
+                found.add(view.id)
+    return found
 
 
 def _collect(state: StateDir, view: TaskView, number: int, sparse: Sequence[str] = ()) -> None:

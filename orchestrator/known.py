@@ -43,6 +43,8 @@ class Known:
         self.living = Living(state)
         self.open: set[str] = set()
         """Tasks that may still need something done."""
+        self.landed: set[str] = set()
+        """Tasks whose change was on its branch before this orchestrator began, and that are still to be told so."""
         self.left: dict[str, Left] = {}
         """Ended tasks whose worktree has to stay."""
         self._resting: dict[str, float] = {}
@@ -92,6 +94,11 @@ class Known:
             attempt = folder.attempt(number)
             paths |= {attempt.run, attempt.exit, attempt.report}
         self.apply(self._reader.unseen(task) | {self._state.relative(path) for path in paths})
+
+    def reread_campaign(self, name: str) -> None:
+        """Reads what a person may have changed in a campaign, ahead of the watcher."""
+        folder = self._state.campaign(name)
+        self.apply(frozenset({self._state.relative(folder.envelope), self._state.relative(folder.queue)}))
 
     def rest(self, key: str, seconds: float) -> None:
         """Has `key` rest for `seconds`, or with 0 no longer."""
@@ -152,10 +159,12 @@ class Known:
         return files.exists(self._state.task(task).attempt(number).lock)
 
     def _order(self, task: str) -> tuple[int, datetime, str]:
-        """Tasks that were started before come first, then the oldest."""
+        """What landed before all others, for the record is in the order of the branch; then what was started before,
+        then the oldest.
+        """
         view = self.fleet.tasks[task]
         created = view.task.created if view.task else self._clock()
-        return (0 if view.status and view.status.attempt else 1, created, task)
+        return (0 if task in self.landed else 1 if view.status and view.status.attempt else 2, created, task)
 
     def passing(self, view: TaskView) -> Pass:
         """Whether the task may be launched, by all holds and budgets."""

@@ -108,6 +108,8 @@ class Orchestrator:
                     self._beat(lease)
                 self._events.catch_up(self._turns.known.fleet.tasks.values())
                 acting.clear_checks(self.state, self._turns.known.fleet.tasks.values())
+                with self._troubles.trying("landings"):
+                    self._turns.known.landed = acting.landed_before(self.state, self._turns.known.fleet.tasks.values())
                 try:
                     while not self._stops:
                         self._beat(lease)

@@ -260,6 +260,8 @@ class Turns:
         self._acts.submit(view.id, lambda: acting.launch(self._state, ready, agent, envelope, self._enclosure, earlier))
 
     def _land(self, view: TaskView) -> None:
+        if view.campaign:
+            self._known.reread_campaign(view.campaign)  # what may land is what is allowed now
         envelope = self._campaigns.envelope(self._known.fleet, view)
         news, ending = functools.partial(self._acts.news, view.id), self._acts.ending
         self._acts.submit(view.id, lambda: acting.land(self._state, view, envelope, self._enclosure, news, ending))

@@ -18,7 +18,7 @@ from state.envelope import Check
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused, Unavailable
 from state.model import Record, decode, encode
 
-__all__ = ["Change", "Checked", "Landing", "land", "landed_from", "move", "occupied"]
+__all__ = ["Change", "Checked", "Landing", "has_landed", "land", "landed_from", "move", "occupied"]
 
 LANDING = "landing.toml"
 """How far the landing of an attempt's change has come, in the attempt's folder."""
@@ -155,6 +155,17 @@ def landed_from(folder: Path) -> str:
     except BadFile:
         return ""
     return checked.left if checked.commit else ""
+
+
+def has_landed(repository: Path, folder: Path, base: str) -> bool:
+    """Whether the change of the attempt in `folder` is on `base`: its landing was cut off when the branch had moved."""
+    try:
+        checked = decode(Checked, files.read_text(folder, folder / LANDING), LANDING)
+    except BadFile:
+        return False
+    git = Git(repository)
+    target = git.branch_tip(base) if checked.commit else None
+    return target is not None and git.is_ancestor(checked.commit, target)
 
 
 def _landed(checked: Checked, results: tuple[verify.CheckResult, ...] = ()) -> Landing:

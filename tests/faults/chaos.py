@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -53,6 +54,8 @@ STREAM = {
 """The same as codex prints it, so that what was said is read again from the events."""
 
 
+STEP = re.compile(r'(?:^|"text":")([0-9]+)(?:$|")', re.MULTILINE)
+"""A step's number, as either prints it."""
 PF_EXITING = 4
 """The kernel's flag of a process that is on its way out."""
 
@@ -109,7 +112,7 @@ class Chaos:
             return False
         run = self.chance.choice(runs)
         if kind == "supervisor":
-            return kill(run.supervisor, lambda: is_running(run))
+            return kill(run.supervisor, lambda: is_running(run) and has_told(run))
         if kind == "agent":
             return kill(run.child, lambda: is_running(run))
         own = below(run.child)
@@ -165,6 +168,18 @@ def chaos(story: Story, seed: int) -> Iterator[Chaos]:
 def is_running(run: Attempt) -> bool:
     """Whether the supervisor in `run` lives, and its child too: these very ones, and none that has their number now."""
     return 0 < run.supervisor_start == start_ticks(run.supervisor) and run.child in children(run.supervisor)
+
+
+def has_told(run: Attempt) -> bool:
+    """Whether the number of each step that the worker in `run` went on from stands in a log of its task.
+
+    What a supervisor has not written yet when it is killed is lost: while it gets no time, the worker may go on far.
+    """
+    task = Path(run.folder).parents[1]
+    checkpoint = task / "worker" / "checkpoint.md"
+    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    logs = [log.read_text() for log in task.glob("attempts/*/stdout.log")]
+    return done <= max((int(number) for log in logs for number in STEP.findall(log)), default=0)
 
 
 def kill(pid: int, is_meant: Callable[[], bool]) -> bool:

@@ -1,7 +1,6 @@
 """What a crash left half done is found and mended at the next start; and a worktree that its worker has wrecked."""
 
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,10 +13,8 @@ HOUR = 3600.0
 
 
 def dead_pid() -> int:
-    """The pid of a process that has ended."""
-    process = subprocess.Popen(["true"])
-    process.wait(60)
-    return process.pid
+    """A pid that no process has or comes to have, as that of one that has ended some time ago."""
+    return int(Path("/proc/sys/kernel/pid_max").read_text()) + 1
 
 
 def interrupted(story: Story, folder: Path, pid: int, age: float) -> Path:
@@ -91,6 +88,7 @@ def test_a_worktree_with_work_in_it_is_left_alone_at_the_start(story: Story) -> 
     task = story.spawn()
     for _ in range(2):
         running = story.up()
+        story.heeded()
         story.wait_for_state(task, "retrying")
         story.kill(running)
     assert (story.state.worktree(task) / "mine").read_text() == "mine\n"

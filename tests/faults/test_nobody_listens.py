@@ -9,7 +9,7 @@ import pytest
 
 from state import lease
 from tests.e2e.terminals import PyteTerminal
-from tests.stories import Story, alive
+from tests.stories import Story, alive, put_folder
 
 WAITS = "while [ ! -e $OPSROOM_TASK_DIR/go ]; do sleep 0.05; done; touch $OPSROOM_TASK"
 
@@ -33,8 +33,7 @@ def test_a_reader_that_is_gone_ends_nothing(story: Story, stream: str) -> None:
     os.close(writing)
     story.wait(lambda: story.events("up"), "the orchestrator to start")
     os.close(reading)
-    story.state.lease.unlink()
-    story.state.lease.mkdir()  # it has something to say on standard error, too
+    put_folder(story.state.lease)  # it has something to say on standard error, too
     task = story.spawn()
     story.wait_for_state(task, "running")
     story.wait(lambda: story.events("trouble", what="lease"), "the trouble")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from opsroom.commands.show import read_fleet
 from tests.stories import Story
 
 WORKER = (
@@ -120,6 +121,12 @@ def test_a_base_that_is_rewritten_while_its_change_is_checked_is_followed(story:
     assert "secret" not in story.git("ls-tree", "--name-only", "main").split()
 
 
+def waiting(story: Story) -> dict[str, str]:
+    """The state of each task that waits for the branch, by one look at all."""
+    views = read_fleet(story.state).tasks.values()
+    return {one.id: one.state for one in views if one.status and "'release' does not exist" in one.status.waiting_on}
+
+
 def test_a_base_that_is_gone_is_waited_for_and_nothing_is_lost(story: Story) -> None:
     story.git("branch", "release")
     story.configure(base="release")
@@ -132,8 +139,8 @@ def test_a_base_that_is_gone_is_waited_for_and_nothing_is_lost(story: Story) -> 
     (story.state.task(task).root / "go").touch()
     story.wait(lambda: "branch 'release' does not exist" in story.waiting_on(task), "the task to wait")
     late = story.spawn("another task")
-    story.wait(lambda: "branch 'release' does not exist" in story.waiting_on(late), "the other one to wait, too")
-    assert (story.task(task).state, story.task(late).state) == ("merging", "queued")
+    both = story.wait(lambda: found if len(found := waiting(story)) == 2 else {}, "the other one to wait, too")
+    assert both == {task: "merging", late: "queued"}
     story.git("branch", "release", tip)
     story.wait_for_state(task, "merged")
     (story.state.task(late).root / "go").touch()

@@ -12,6 +12,7 @@ from orchestrator.repository import clones, worktrees
 from orchestrator.repository.clones import Clone
 from orchestrator.running import attempts
 from orchestrator.sandboxes.enclosure import Enclosure, choose
+from state.flocked import is_flocked
 from state.layout import AttemptDir
 from state.model import Exit, Launch, Task, decode, encode
 from state.times import utc_now
@@ -69,8 +70,10 @@ class Boxed:
         return self.attempt
 
     def ended(self) -> Exit:
-        """How the attempt ended, once it has."""
+        """How the attempt ended, once it has, and its supervisor with it: the next one takes the same lock."""
         self.story.wait(self.attempt.exit.exists, "the exit record")
+        with self.attempt.lock.open() as lock:
+            self.story.wait(lambda: not is_flocked(lock.fileno()), "the supervisor to end")
         return decode(Exit, self.attempt.exit.read_text(), "exit.toml")
 
     def run(self, *command: str, **agent: Any) -> str:

@@ -87,8 +87,11 @@ def test_time_runs_out(story: Story) -> None:
 
 
 def test_a_worker_that_ignores_its_end_is_killed_after_the_grace(story: Story) -> None:
-    record = ended(story, start(story, "trap '' TERM; while :; do sleep 0.05; done", seconds=0.2, grace=0.2))
-    assert (record.reason, record.status) == ("timeout", -signal.SIGKILL)
+    attempt = start(story, "trap '' TERM; touch on; while :; do sleep 0.05; done", grace=0.2)
+    story.wait((story.folder / "on").exists, "the trap to be set")
+    attempts.end(story.state.root, attempt, 600.0)
+    record = ended(story, attempt)
+    assert (record.reason, record.status) == ("cancelled", -signal.SIGKILL), "it gets no more than the configured grace"
 
 
 def test_a_worker_may_tidy_up_within_its_grace(story: Story) -> None:

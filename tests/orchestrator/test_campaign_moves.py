@@ -198,11 +198,11 @@ def test_what_failed_and_what_was_skipped_is_given_back(twos: Story) -> None:
 
 
 def test_while_its_worker_runs_an_item_is_neither_deferred_nor_given_back_and_others_move(twos: Story) -> None:
-    twos.agent(f"touch $OPSROOM_TASK_DIR/on; while [ ! -e {twos.folder}/go ]; do sleep 0.05; done; {SED}", name="waits")
+    twos.agent(f"while [ ! -e {twos.folder}/go ]; do sleep 0.05; done; {SED}", name="waits")
     twos.state.campaign("twos").envelope.write_text('agent = "waits"\n')
     twos.send("campaign-start", campaign="twos")
     running = twos.up("--once")
-    twos.wait((twos.state.task("twos-0001").root / "on").exists, "the first item")
+    twos.wait_for_state("twos-0001", "running")
     asked: list[tuple[str, dict[str, Any]]] = [
         ("defer", {"index": 1, "text": "x"}),
         ("skip", {"index": 1}),

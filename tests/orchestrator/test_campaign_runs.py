@@ -193,7 +193,9 @@ def test_a_campaign_that_cannot_begin_is_an_error_and_launches_nothing(
 @pytest.mark.usefixtures("files_to_change")
 def test_a_campaign_that_is_spoiled_while_it_runs_is_an_error(story: Story) -> None:
     queue = story.state.campaign("twos").queue
-    story.agent(f"[ $OPSROOM_INDEX = 2 ] && sed -i 's/^NO_PROGRESS_COUNT.*/NO_PROGRESS_COUNT: x/' {queue}; " + SED)
+    spoil = f"sed -i 's/^NO_PROGRESS_COUNT.*/NO_PROGRESS_COUNT: x/' {queue}"
+    noticed = f"until grep -q '^STATUS: error' {queue}; do sleep 0.05; done"
+    story.agent(f"[ $OPSROOM_INDEX = 2 ] && {{ {spoil}; {noticed}; }}; {SED}")
     story.campaign("twos", ITEMS)
     run(story)
     said = headers(story)
@@ -238,6 +240,29 @@ def test_a_crash_between_the_end_of_an_item_and_its_line_gives_exactly_one_line(
     story.up_once()
     story.up_once()
     assert history(story) == [(1, "success")]
+
+
+@pytest.mark.usefixtures("files_to_change")
+def test_what_was_on_the_branch_before_a_crash_is_recorded_before_what_lands_after_it(story: Story) -> None:
+    story.agent("until [ -e $OPSROOM_TASK_DIR/go ]; do sleep 0.05; done; " + SED)
+    story.campaign("twos", ITEMS[:2], envelope="at_once = 2\n" + METRIC)
+    story.send("campaign-start", campaign="twos")
+    first, second = story.state.task("twos-0001"), story.state.task("twos-0002")
+    process = story.up()
+    story.wait_for_state("twos-0001", "running")
+    story.wait_for_state("twos-0002", "running")
+    (second.root / "go").touch()
+    story.wait(lambda: history(story), "the second item to land first")
+    story.kill(process)
+    (first.root / "go").touch()
+    story.wait(first.attempt(1).exit.exists, "the first item to wait for its turn")
+    queue = story.state.campaign("twos").queue  # as it would be, had the crash been a moment earlier
+    queue.write_text("".join(line for line in queue.read_text().splitlines(True) if "result=" not in line))
+    first.status.write_text(first.status.read_text().replace('"running"', '"verifying"'))
+    second.status.write_text(second.status.read_text().replace('"merged"', '"merging"'))
+    story.up_once()
+    assert history(story) == [(2, "success"), (1, "success")]
+    assert (headers(story)["METRIC_START"], headers(story)["METRIC_CURRENT"]) == ("5", "3")
 
 
 @pytest.mark.usefixtures("files_to_change")

@@ -14,7 +14,7 @@ from orchestrator.sandboxes.enclosure import choose
 from orchestrator.sandboxes.sandbox import probe
 from state.errors import Unavailable
 from tests.orchestrator.boxed import program
-from tests.stories import Story, alive
+from tests.stories import Story, alive, gone
 
 ON_HOST = os.readlink("/proc/self/ns/mnt")
 """Where a program that writes outside would hurt: nothing of the kind is done if it finds itself here."""
@@ -122,8 +122,8 @@ def test_a_worker_in_its_sandbox_that_is_killed_leaves_nothing_running(story: St
     assert story.opsroom("kill", task).status == 0
     story.wait_for_state(task, "cancelled")
     story.finish(running)
-    assert not alive(processes.supervisor)
     assert not alive(processes.child)
+    assert gone(processes.supervisor)  # the exit record is the last but one thing that it does
 
 
 # ── checks and metrics ──────────────────────────────────────────────────────────────────────────────────────────

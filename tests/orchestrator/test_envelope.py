@@ -201,9 +201,11 @@ def test_a_repair_is_told_what_changed_elsewhere(story: Story) -> None:
     go = story.folder / "go"
     story.agent(
         f"""{SED}
-        if [ $OPSROOM_INDEX$OPSROOM_ATTEMPT = 11 ]; then
-            echo bad >> a.txt; until [ -e {go} ]; do sleep 0.02; done
-        else sed -i /bad/d a.txt; fi"""
+        case $OPSROOM_INDEX$OPSROOM_ATTEMPT in
+            11) echo bad >> a.txt; touch {go}-2; until [ -e {go} ]; do sleep 0.02; done;;
+            12) sed -i /bad/d a.txt;;
+            21) until [ -e {go}-2 ]; do sleep 0.02; done;;  # until the first has begun without it
+        esac"""
     )
     story.campaign("twos", ITEMS[:2], envelope=f"at_once = 2\nrepairs = 1\n{NO_BAD}")
     story.send("campaign-start", campaign="twos")
@@ -315,11 +317,14 @@ def test_a_conflict_gives_the_item_back_once_and_then_to_a_person(story: Story) 
     go = story.folder / "go"
     story.agent(
         f"""echo "$OPSROOM_INDEX $OPSROOM_ATTEMPT" > shared.txt
-        [ $OPSROOM_INDEX = 1 ] || until [ -e {go}-$OPSROOM_INDEX-$OPSROOM_ATTEMPT ]; do sleep 0.02; done"""
+        until [ -e {go}-$OPSROOM_INDEX-$OPSROOM_ATTEMPT ]; do sleep 0.02; done"""
     )
     story.campaign("twos", ["one", "two", "three"], envelope="at_once = 3\n")
     story.send("campaign-start", campaign="twos")
     running = story.up("--once")
+    for item in (1, 2, 3):
+        story.wait_for_state(f"twos-000{item}", "running")
+    (story.folder / "go-1-1").touch()
     story.wait_for_state("twos-0001", "merged")
     (story.folder / "go-2-1").touch()
     story.wait(lambda: story.task("twos-0002").attempts == (1, 2), "the second to begin again")
@@ -330,6 +335,8 @@ def test_a_conflict_gives_the_item_back_once_and_then_to_a_person(story: Story) 
     )
     (story.folder / "go-3-1").touch()
     story.wait(lambda: story.task("twos-0003").attempts == (1, 2), "the third to begin again")
+    others = [story.repository / ".git" / "worktrees" / f"twos-000{item}" for item in (1, 2)]
+    story.wait(lambda: not any(path.exists() for path in others), "git to have put away the others' worktrees")
     story.send("message", task="twos-0003", text="wait")
     story.git("update-ref", "refs/heads/campaign/twos", _commit_on(story, "campaign/twos", "shared.txt", "another"))
     (story.folder / "go-3-2").touch()

@@ -61,7 +61,10 @@ def test_time_runs_out(story: Story) -> None:
     task = story.spawn()
     story.up_once()
     assert story.task(task).state == "failed"
-    assert story.why(task) == "attempt 1 ran out of time after 1 s; failed once"
+    ended = story.task(task).exit
+    assert ended is not None
+    assert ended.seconds >= 1.0
+    assert story.why(task) == f"attempt 1 ran out of time after {ended.seconds:.0f} s; failed once"
     assert gone(story.processes(task).child)
 
 

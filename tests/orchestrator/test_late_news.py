@@ -1,4 +1,4 @@
-"""The watcher comes late, or an attempt ends while its files are read: what it left before its end counts."""
+"""The watcher comes late, or an attempt ends while its files are read: what was written before counts."""
 
 from collections.abc import Iterator
 
@@ -39,6 +39,15 @@ def test_what_an_attempt_used_is_counted_though_nobody_has_told_of_it(
     status = story.task(task).status
     assert status is not None
     assert (status.state, status.usage.tokens, status.usage.dollars) == ("merged", 700, 0.5)
+
+
+def test_a_change_lands_by_the_policy_of_the_moment(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears_nothing_new(monkeypatch)
+    story.agent(f"echo four >> notes.txt; sed -i s/five/four/ {story.state.campaign('fours').envelope}")
+    story.campaign("fours", ["notes.txt"], envelope='[policy]\nforbid = ["five"]\n')
+    story.send("campaign-start", campaign="fours")
+    orchestrate(story)
+    assert story.why("fours-0001") == "policy: notes.txt, line 4 adds 'four', which is forbidden (four)"
 
 
 def test_an_exit_record_that_comes_while_the_directory_is_read_is_the_one_a_verdict_is_by(

@@ -60,7 +60,7 @@ def test_no_key_comes_to_stand_in_the_state_directory(
     story.send("campaign-start", campaign="keys")
     task = "0001"
     story.wait(lambda: "running" in story.moves(task), "the task to run")
-    story.opsroom("send", task, f"use {TOKEN}")
+    assert story.opsroom("tell", task, f"use {TOKEN}").status == 0
     story.wait_for_state(task, "merged", "failed", "stopped")
     story.wait_for_state("keys-0001", "merged", "failed", "stopped")
     up.terminate()

@@ -228,12 +228,15 @@ def test_a_crash_between_the_checks_and_the_move_lands_what_was_checked(story: S
 
 
 def test_a_crash_in_the_checks_takes_their_litter_for_nobodys_work(story: Story) -> None:
-    what = change(story, checks=check("touch litter; echo spoiled > made; sleep 600"))
+    what = change(story, checks=check(f"touch litter; echo spoiled > made; sleep {DEADLINE}"))
     write(what)
     ending = verify.Ending()
-    ending.now.set()
-    with pytest.raises(verify.Interrupted):
-        merge_queue.land(what, lambda checked: None, ending)
+    with ThreadPoolExecutor(1) as pool:
+        landing = pool.submit(merge_queue.land, what, lambda checked: None, ending)
+        wait(lambda: "spoiled" in (what.worktree / "made").read_text(), lambda: "the check to litter")
+        ending.now.set()
+        with pytest.raises(verify.Interrupted):
+            landing.result(DEADLINE)
     assert land(what._replace(checks=check("test ! -e litter"))).outcome == "merged"
     assert story.git("show", "--name-only", "--format=", "main") == "made"
     assert story.file("made") == "mine"

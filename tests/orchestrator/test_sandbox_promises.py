@@ -69,59 +69,60 @@ def test_the_verbs_of_a_worker_work(boxed: Boxed) -> None:
     assert ([message.body for message in found], list(faults)) == (["seen"], [])
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "notes.txt",
-        "opsroom.toml",
-        ".git/config",
-        ".git/hooks/pre-commit",
-        ".git/HEAD",
-        ".git/refs/heads/main",
-        ".git/refs/heads/opsroom/0001/1",
-        ".git/objects/planted",
-        ".git/worktrees/0001/gitdir",
-        ".git/worktrees/0001/commondir",
-        ".git/worktrees/0001/config.worktree",
-        ".opsroom/format.toml",
-        ".opsroom/journal.jsonl",
-        ".opsroom/bin/opsroom",
-        ".opsroom/inbox/20261121T101502.123456Z-0000-spawn.toml",
-        ".opsroom/orchestrator/lease.toml",
-        ".opsroom/orchestrator/git.toml",
-        ".opsroom/campaigns/c/campaign.toml",
-        ".opsroom/tasks/0001/spec.md",
-        ".opsroom/tasks/0001/status.toml",
-        ".opsroom/tasks/0001/task.toml",
-        ".opsroom/tasks/0001/inbox/answer.md",
-        ".opsroom/tasks/0001/attempts/1/exit.toml",
-        ".opsroom/tasks/0001/attempts/1/launch.toml",
-        ".opsroom/tasks/0002/status.toml",
-        ".opsroom/tasks/0002/outbox/note.md",
-        ".opsroom/tasks/0002/worker/result.toml",
-        ".opsroom/worktrees/0002/notes.txt",
-        ".opsroom/worktrees/0001/.git",
-        ".opsroom/homes/0002/planted",
-        ".opsroom/clones/0001/link",
-        ".opsroom/clones/0002/git/HEAD",
-        "../secret",
-    ],
-)
-def test_nothing_else_can_be_written(boxed: Boxed, path: str) -> None:
-    place = boxed.story.repository / path
+ELSEWHERE = [
+    "notes.txt",
+    "opsroom.toml",
+    ".git/config",
+    ".git/hooks/pre-commit",
+    ".git/HEAD",
+    ".git/refs/heads/main",
+    ".git/refs/heads/opsroom/0001/1",
+    ".git/objects/planted",
+    ".git/worktrees/0001/gitdir",
+    ".git/worktrees/0001/commondir",
+    ".git/worktrees/0001/config.worktree",
+    ".opsroom/format.toml",
+    ".opsroom/journal.jsonl",
+    ".opsroom/bin/opsroom",
+    ".opsroom/inbox/20261121T101502.123456Z-0000-spawn.toml",
+    ".opsroom/orchestrator/lease.toml",
+    ".opsroom/orchestrator/git.toml",
+    ".opsroom/campaigns/c/campaign.toml",
+    ".opsroom/tasks/0001/spec.md",
+    ".opsroom/tasks/0001/status.toml",
+    ".opsroom/tasks/0001/task.toml",
+    ".opsroom/tasks/0001/inbox/answer.md",
+    ".opsroom/tasks/0001/attempts/1/exit.toml",
+    ".opsroom/tasks/0001/attempts/1/launch.toml",
+    ".opsroom/tasks/0002/status.toml",
+    ".opsroom/tasks/0002/outbox/note.md",
+    ".opsroom/tasks/0002/worker/result.toml",
+    ".opsroom/worktrees/0002/notes.txt",
+    ".opsroom/worktrees/0001/.git",
+    ".opsroom/homes/0002/planted",
+    ".opsroom/clones/0001/link",
+    ".opsroom/clones/0002/git/HEAD",
+    "../secret",
+]
+"""What is none of the worker's, seen from the person's checkout."""
+
+
+def test_nothing_else_can_be_written(boxed: Boxed) -> None:
+    places = [boxed.story.repository / path for path in ELSEWHERE]
     worktrees.prepare(boxed.story.repository, boxed.state.worktree("0002"), "0002", 1, "main")
     boxed.run("true")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if not place.exists():
-        place.write_text("as it was\n")
-    before = place.read_bytes()
-    boxed.run(
-        f"for way in 'echo planted >' 'rm -f' 'mv made' 'ln -sf made'; do touch made; eval $way '{place}'; done; true"
-    )
-    if boxed.attempt.root not in place.parents:  # the supervisor's own files change, but not by the worker
-        assert place.read_bytes() == before
-    assert place.read_text() != "planted\n"
-    assert not place.is_symlink()
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.write_text("as it was\n")
+    before = {place: place.read_bytes() for place in places}
+    ways = "for way in 'echo planted >' 'rm -f' 'mv made' 'ln -sf made'; do touch made; eval $way '{}'; done"
+    boxed.run("; ".join([*map(ways.format, places), "true"]))
+    for place in places:
+        if boxed.attempt.root not in place.parents:  # the supervisor's own files change, but not by the worker
+            assert place.read_bytes() == before[place], place
+        assert place.read_text() != "planted\n", place
+        assert not place.is_symlink(), place
 
 
 @pytest.mark.parametrize("folder", ["/etc", "/usr", "/", "/opt", "/home", "/root", "/run"])
@@ -401,6 +402,7 @@ def test_no_secret_is_on_a_command_line_or_in_a_file(boxed: Boxed, monkeypatch: 
     boxed.start("echo $MY_API_KEY | wc -c > $OPSROOM_TASK_DIR/worker/length; sleep 600")
     length = boxed.task.worker / "length"
     boxed.story.wait(lambda: length.exists() and length.read_text(), "the worker to begin")
+    boxed.story.wait(boxed.attempt.run.exists, "the last file that is renamed while all are looked through")
     assert length.read_text() == "15\n"
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):

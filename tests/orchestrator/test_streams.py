@@ -206,6 +206,7 @@ esac"""
     process = story.up()
     task = story.spawn()
     story.wait_for_state(task, "waiting")
+    story.wait(story.state.task(task).attempt(1).exit.exists, "it to have left without an answer")
     assert story.opsroom("answer", task, "the second").status == 0
     story.wait_for_state(task, "merged")
     story.kill(process)

@@ -162,7 +162,8 @@ def test_the_word_failure_is_a_failure_whatever_the_exit_status(story: Story) ->
 
 
 def test_a_conflict_names_the_files_and_loses_nothing(story: Story) -> None:
-    story.agent('sed -i "s/two/$OPSROOM_TASK/" notes.txt; echo kept > $OPSROOM_TASK; sleep 0.1')
+    both = f"touch {story.folder}/$OPSROOM_TASK; until [ -e {story.folder}/0001 ] && [ -e {story.folder}/0002 ]"
+    story.agent(f'sed -i "s/two/$OPSROOM_TASK/" notes.txt; echo kept > $OPSROOM_TASK; {both}; do sleep 0.02; done')
     story.spawn("first to come")
     story.spawn("second to come")
     story.up_once()
@@ -176,8 +177,10 @@ def test_a_conflict_names_the_files_and_loses_nothing(story: Story) -> None:
 def test_no_more_than_max_workers_run_at_once(story: Story) -> None:
     times = story.folder / "times"
     times.mkdir()
+    with_another = f"until [ $(ls {times} | wc -l) -ge 2 ]; do sleep 0.02; done"
     story.agent(
-        f"date +%s%N > {times}/$OPSROOM_TASK; sleep 0.3; date +%s%N >> {times}/$OPSROOM_TASK; touch $OPSROOM_TASK"
+        f"date +%s%N > {times}/$OPSROOM_TASK; sleep 0.3; {with_another}\n"
+        f"date +%s%N >> {times}/$OPSROOM_TASK; touch $OPSROOM_TASK"
     )
     story.configure(max_workers=2)
     for _ in range(6):

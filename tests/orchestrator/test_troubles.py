@@ -1,30 +1,32 @@
 """What can't be written now is said, and done later; it ends nothing."""
 
-from tests.stories import Story
+from tests.stories import Story, put_folder
 
 
 def test_an_event_log_that_cannot_be_written_ends_nothing(story: Story) -> None:
     story.agent("touch $OPSROOM_TASK")
     running = story.up()
-    aside = story.state.events.rename(story.folder / "events.jsonl")
-    story.state.events.mkdir()
+    aside = story.folder / "events.jsonl"
+    aside.hardlink_to(story.state.events)
+    link = story.folder / "link"
+    link.symlink_to("nowhere")
+    link.rename(story.state.events)  # at once: there is never a moment in which another log could be begun
     task = story.spawn()
     story.wait_for_state(task, "merged")
-    story.state.events.rmdir()
     aside.rename(story.state.events)
     story.wait(lambda: story.events("move", task=task, to="merged"), "the events that were held")
     running.terminate()
     said = story.finish(running)
     assert said.status == 0
-    assert said.err == "opsroom: orchestrator/events.jsonl: is a directory; events are held until it can be written\n"
+    why = "too many levels of symbolic links; events are held until it can be written"
+    assert said.err == f"opsroom: orchestrator/events.jsonl: {why}\n"
     assert story.moves(task) == ["starting", "running", "verifying", "merging", "merged"]
 
 
 def test_a_lease_that_cannot_be_written_ends_nothing(story: Story) -> None:
     story.agent("touch $OPSROOM_TASK")
     running = story.up()
-    story.state.lease.unlink()
-    story.state.lease.mkdir()
+    put_folder(story.state.lease)
     story.wait(lambda: story.events("trouble", what="lease"), "the trouble with the lease")
     story.state.lease.rmdir()
     task = story.spawn()
@@ -44,9 +46,7 @@ def test_a_status_that_cannot_be_written_is_written_later(story: Story) -> None:
     folder.status.mkdir()
     (folder.root / "go").touch()
     story.wait(folder.attempt(1).exit.exists, "the worker's end")
-    other = story.spawn()
-    (story.state.tasks / other).mkdir(exist_ok=True)
-    (story.state.tasks / other / "go").touch()
+    story.heeded()
     folder.status.rmdir()
     folder.status.write_text(kept)
     story.wait_for_state(task, "merged")
@@ -57,10 +57,9 @@ def test_a_status_that_cannot_be_written_is_written_later(story: Story) -> None:
 def test_an_attempt_that_cannot_be_prepared_now_is_started_later(story: Story) -> None:
     story.agent("touch $OPSROOM_TASK")
     running = story.up()
+    story.heeded()  # after its look for leftovers, which makes the lock
     lock = story.state.worktrees / ".lock"
-    story.wait(lock.exists, "the look for leftovers at the start, which makes the lock")
-    lock.unlink()
-    lock.mkdir()
+    put_folder(lock)
     task = story.spawn()
     assert "is a directory" in story.wait(lambda: story.waiting_on(task).lower(), "the trouble with the worktree")
     lock.rmdir()

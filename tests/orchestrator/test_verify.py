@@ -1,6 +1,8 @@
 """Checks and metrics: each a program, each within its limit."""
 
+import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from orchestrator import verify
 from state.envelope import Check, Metric
 from state.errors import CannotWrite
-from tests.stories import DEADLINE, gone
+from tests.stories import DEADLINE, gone, wait
 
 
 def run(folder: Path, *checks: Check) -> list[verify.CheckResult]:
@@ -17,6 +19,16 @@ def run(folder: Path, *checks: Check) -> list[verify.CheckResult]:
 
 def shell(script: str, name: str = "check", seconds: float = DEADLINE) -> Check:
     return Check(name=name, command=["sh", "-c", script], seconds=seconds)
+
+
+def at_work_in(folder: Path) -> list[str]:
+    """The processes that work in `folder`."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(link) == str(folder):
+                found.append(link.parent.name)
+    return found
 
 
 def measure(folder: Path, script: str) -> str:
@@ -45,10 +57,10 @@ def test_the_first_failure_is_the_last_check_that_runs(tmp_path: Path) -> None:
 
 
 def test_time_runs_out_for_all_of_a_checks_session(tmp_path: Path) -> None:
-    (result,) = run(tmp_path, shell("echo begun; sleep 600 & echo $! > pid; wait", seconds=0.5))
+    (result,) = run(tmp_path, shell("echo begun; sleep 600 & sleep 600 & wait", seconds=0.5))
     assert (result.status, result.passed) == (None, False)
     assert verify.first_failure([result]) == "check check failed (no result): not done after 0.5 s"
-    assert gone(int((tmp_path / "pid").read_text()))
+    wait(lambda: not at_work_in(tmp_path), lambda: "all of the session to end")
 
 
 def test_what_a_check_leaves_running_ends_with_it(tmp_path: Path) -> None:
@@ -69,11 +81,15 @@ def test_a_check_reads_nothing_and_shows_only_its_end(tmp_path: Path) -> None:
 
 
 def test_an_end_of_the_orchestrator_breaks_a_check_off(tmp_path: Path) -> None:
-    ending = verify.Ending()
-    ending.now.set()
-    with pytest.raises(verify.Interrupted):
-        verify.run_checks([shell("echo $$ > pid; exec sleep 600")], tmp_path, tmp_path / "logs", {}, ending)
-    assert gone(int((tmp_path / "pid").read_text()))
+    ending, pid = verify.Ending(), tmp_path / "pid"
+    with ThreadPoolExecutor(1) as pool:
+        check = [shell("echo $$ > pid; exec sleep 600")]
+        running = pool.submit(verify.run_checks, check, tmp_path, tmp_path / "logs", {}, ending)
+        wait(lambda: pid.exists() and pid.read_text().strip(), lambda: "the check to run")
+        ending.now.set()
+        with pytest.raises(verify.Interrupted):
+            running.result(DEADLINE)
+    assert gone(int(pid.read_text()))
 
 
 def test_output_that_cannot_be_written_is_no_failure_of_the_check(tmp_path: Path) -> None:

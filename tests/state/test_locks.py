@@ -57,9 +57,10 @@ class Parties:
         self._running: dict[str, subprocess.Popen[str]] = {}
 
     def comes(self, task: str) -> None:
-        """One more asks for the lock, and is seen in the queue, or with the lock, when this returns."""
+        """One more asks for the lock. When this returns it is seen in the queue, or, the first, with the lock."""
+        first = not self._running
         self._running[task] = start(PARTY, self.state.root, task)
-        self.until(lambda: task in (self.has_it(), *self.waiting()), f"{task} to come")
+        self.until(lambda: task == self.has_it() or (task in self.waiting() and not first), f"{task} to come")
 
     def has_it(self) -> str:
         holder = flocked.read_held(Holder, self.state.root, self.lock.holder)
