@@ -182,7 +182,9 @@ class Turns:
         if self._known.is_unjudged(view):
             return  # its stream is still being read
         self._known.reread(task)
-        view = self._known.fleet.tasks[task]
+        view = self._known.fleet.tasks.get(task)
+        if view is None or not view.attempts:  # somebody removes it at this very moment
+            return
         if view.exit is None:  # its supervisor was killed, and so ended nothing that the worker had started
             attempts.sweep(self._state.task(task).root, view.attempts[-1])
         with self._troubles.trying(task):
@@ -254,7 +256,9 @@ class Turns:
         earlier = view.status.why if view.status and view.status.why != schedule.ANSWERED else ""
         branch = worktrees.attempt_branch(view.id, number)
         self._move(view, now, "starting", attempt=number, branch=branch)
-        ready = self._known.fleet.tasks[view.id]
+        ready = self._known.fleet.tasks.get(view.id)
+        if ready is None:
+            return
         envelope = self._campaigns.envelope(self._known.fleet, ready)
         self._known.left.pop(view.id, None)
         self._acts.submit(view.id, lambda: acting.launch(self._state, ready, agent, envelope, self._enclosure, earlier))
@@ -316,14 +320,15 @@ class Turns:
             return
         if view.status and view.status.attempt:
             self._known.apply(frozenset({f"tasks/{view.id}/attempts/{view.status.attempt}"}))
-        view = self._known.fleet.tasks[done.key]
+        view = self._known.fleet.tasks.get(done.key, view)
         self._known.look(view)
         if isinstance(after, Next) and view.state in after.expect:
             before = "queued" if view.state in LIVE else view.state
             self._move(view, now, after.to or before, **after.changes(now))
         elif isinstance(after, Next) and after.why:  # it came to nothing, and what it was for is still to be done
             self._known.rest(done.key, acting.AGAIN)
-        self._known.sort(self._known.fleet.tasks[done.key])
+        if (view := self._known.fleet.tasks.get(done.key)) is not None:
+            self._known.sort(view)
 
     def _move(self, view: TaskView, now: datetime, to: str, **changes: object) -> None:
         tasks.move(self._state, self._events, view.id, view.status, now, to, **changes)

@@ -1,10 +1,12 @@
 """The watcher comes late, or an attempt ends while its files are read: what was written before counts."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from orchestrator.config import load
+from orchestrator.known import Known
 from orchestrator.loop import Orchestrator
 from orchestrator.running import attempts
 from state.layout import AttemptDir
@@ -72,3 +74,27 @@ def test_an_exit_record_that_comes_while_the_directory_is_read_is_the_one_a_verd
     report = decode(AgentReport, story.state.task(task).attempt(1).report.read_text(), "agent.toml")
     assert (report.verdict, report.why) == ("success", "")
     assert story.task(task).state == "merged"
+
+
+@pytest.mark.parametrize("what", ["", "attempts"], ids=["the task", "its attempts"])
+@pytest.mark.parametrize("look", [1, 2])
+def test_what_is_removed_while_its_end_is_read_stops_no_other(
+    story: Story, monkeypatch: pytest.MonkeyPatch, look: int, what: str
+) -> None:
+    story.agent("touch $OPSROOM_TASK")
+    task = story.spawn()
+    folder, looks = story.state.task(task).root, iter(range(1, 100))
+    reread = Known.reread
+
+    def removes_it_once(known: Known, name: str) -> None:
+        if name == task and next(looks) == look:
+            shutil.rmtree(folder / what)
+            known.apply(frozenset({f"tasks/{task}", f"tasks/{task}/attempts"}))
+        reread(known, name)
+
+    monkeypatch.setattr(Known, "reread", removes_it_once)
+    other = story.spawn()
+    orchestrate(story)
+    assert next(looks) > look
+    assert story.task(other).state == "merged"
+    assert story.states().get(task, "gone") == ("merged" if what else "gone")
