@@ -16,6 +16,7 @@ from orchestrator.acting import Left, Next
 from orchestrator.acts import Acts, Done, Heard
 from orchestrator.campaign import campaigns
 from orchestrator.campaign.campaign_runs import Begun, CampaignRuns
+from orchestrator.campaign.envelopes import Envelope
 from orchestrator.clock_steps import ClockSteps
 from orchestrator.config import Config
 from orchestrator.events import Events
@@ -255,20 +256,24 @@ class Turns:
             number += 1
         earlier = view.status.why if view.status and view.status.why != schedule.ANSWERED else ""
         branch = worktrees.attempt_branch(view.id, number)
+        envelope = self._envelope_of(view)  # before the move: it may be one that cannot be kept
         self._move(view, now, "starting", attempt=number, branch=branch)
         ready = self._known.fleet.tasks.get(view.id)
         if ready is None:
             return
-        envelope = self._campaigns.envelope(self._known.fleet, ready)
         self._known.left.pop(view.id, None)
         self._acts.submit(view.id, lambda: acting.launch(self._state, ready, agent, envelope, self._enclosure, earlier))
 
     def _land(self, view: TaskView) -> None:
-        if view.campaign:
-            self._known.reread_campaign(view.campaign)  # what may land is what is allowed now
-        envelope = self._campaigns.envelope(self._known.fleet, view)
+        envelope = self._envelope_of(view)
         news, ending = functools.partial(self._acts.news, view.id), self._acts.ending
         self._acts.submit(view.id, lambda: acting.land(self._state, view, envelope, self._enclosure, news, ending))
+
+    def _envelope_of(self, view: TaskView) -> Envelope:
+        """What holds for a task now: a person may have changed its campaign this instant. Raises `BadFile`."""
+        if view.campaign:
+            self._known.reread_campaign(view.campaign)
+        return self._campaigns.envelope(self._known.fleet, view)
 
     def _plan(self, name: str, now: datetime) -> int:
         """Does what the campaign `name` asks for, one decision at a time, each on what the last one left."""

@@ -246,8 +246,13 @@ class Story:
                 return found
 
     def moves(self, task: str) -> list[str]:
-        """The states that `task` went through, in order."""
-        return [event["to"] for event in self.events("move", task=task)]
+        """The states that `task` went through, in order, once the last one is told: that comes after it was made."""
+
+        def told() -> tuple[list[str]] | None:
+            found = [event["to"] for event in self.events("move", task=task)]
+            return (found,) if [*found[-1:], "queued"][0] == self.states().get(task, "queued") else None
+
+        return self.wait(told, f"the last move of {task} to be told")[0]
 
     def file(self, path: str, revision: str = "main") -> str:
         """The file `path` as it is in `revision`."""

@@ -55,7 +55,7 @@ class CampaignRuns:
         self._sparse = tuple(config.worktrees.sparse)
 
     def envelope(self, fleet: Fleet, view: TaskView) -> Envelope:
-        """What holds for a task. Raises `BadFile` where its campaign's policy cannot be kept."""
+        """What holds for a task. Raises `BadFile` where its campaign's policy cannot be read or kept."""
         return envelopes.of_task(self._state, self._config, fleet, view)
 
     def begin(self, view: CampaignView, run: int, ending: verify.Ending) -> Begun:

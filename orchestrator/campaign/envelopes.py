@@ -47,12 +47,14 @@ class Envelope:
 
 
 def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> Envelope:
-    """The envelope of the task `view`. Raises `BadFile` where its campaign's policy cannot be kept."""
+    """The envelope of the task `view`. Raises `BadFile` where its campaign's policy cannot be read, or not be kept."""
     task = view.task
     title = " ".join(view.title.split())
     trailers = [f"Opsroom-Task: {view.id}"]
     wait, sparse = config.checks.lock_seconds, tuple(config.worktrees.sparse)
     campaign = fleet.campaigns.get(view.campaign)
+    if campaign is not None and (campaign.envelope is None or campaign.file is None):
+        raise BadFile(_unreadable(campaign))
     if task is None or campaign is None or campaign.envelope is None:
         message = f"{title}\n\n{trailers[0]}"
         return Envelope(config.checks.as_checks(), message, lock_seconds=wait, sparse=sparse)
@@ -77,6 +79,13 @@ def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> En
         repairs=found.repairs,
         begins_again=True,
     )
+
+
+def _unreadable(campaign: CampaignView) -> Fault:
+    """Why one of the two files that say what may be done cannot be read."""
+    missing = "campaign.toml" if campaign.envelope is None else "campaign.md"
+    path = f"campaigns/{campaign.name}/{missing}"
+    return next((fault for fault in campaign.faults if fault.path == path), Fault(path, None, "cannot be read"))
 
 
 def _own_checks(campaign: CampaignView, found: Campaign, index: int) -> list[Check]:

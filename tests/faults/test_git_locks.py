@@ -1,12 +1,14 @@
 """Lock files that a git left which was killed, in a worktree and in the main repository, and those that are alive."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.repository import worktrees
 from orchestrator.repository.git import GitLocked
+from state.times import utc_now
 from tests.stories import Story
 
 WORKER = "echo four >> notes.txt; git commit --quiet --all --message four"
@@ -18,6 +20,18 @@ def lock(story: Story, name: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     return path
+
+
+def between_tries(story: Story, task: str, look: Callable[[], str]) -> str:
+    """What `look` gives while the landing waits to be tried again: a try changes files, and changes them back."""
+
+    def seen() -> tuple[str] | None:
+        status = story.task(task).status
+        found = look()
+        waited = status is not None and status.not_before is not None and utc_now() < status.not_before
+        return (found,) if waited else None
+
+    return story.wait(seen, "a look between two tries")[0]
 
 
 @pytest.mark.parametrize("name", ["index.lock", "HEAD.lock", "refs/heads/main.lock"])
@@ -32,7 +46,8 @@ def test_a_lock_that_keeps_the_branch_from_moving_is_named_and_waited_out(story:
     assert "a git is at work there, or one was killed and left it: remove it if none is" in said
     assert story.task(task).state == "merging"
     assert stale.exists(), "a lock in the main repository may be anybody's"
-    assert story.git("diff", "--name-only", "HEAD") == "", "the checkout is as it was"
+    changed = between_tries(story, task, lambda: story.git("diff", "--name-only", "HEAD"))
+    assert changed == "", "the checkout is as it was"
     stale.unlink()
     assert story.finish(running).status == 0
     assert story.task(task).state == "merged"

@@ -42,5 +42,5 @@ def test_a_directory_that_becomes_read_only_while_an_attempt_runs(story: Story, 
     disk.make_writable()
     story.wait_for_state(task, "merged")
     assert story.task(task).attempts == (1,)
-    assert len(story.events("move", task=task, to="merged")) == 1
+    assert story.moves(task).count("merged") == 1
     assert running.end() == 0

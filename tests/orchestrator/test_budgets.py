@@ -63,7 +63,7 @@ changes = st.lists(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True, database=None)
 @given(changes)
 def test_the_sums_are_those_of_what_there_is(steps: list[tuple[str, str, int]]) -> None:
     ledger = Ledger()

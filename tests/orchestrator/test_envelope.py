@@ -1,5 +1,7 @@
 """The envelope holds: policy, repairs, bounds and halts, on a real repository with real workers."""
 
+import functools
+
 import pytest
 
 from orchestrator.campaign import repairs
@@ -120,6 +122,29 @@ def test_a_policy_that_cannot_be_kept_lets_nothing_land(story: Story) -> None:
     path = story.state.campaign("twos").envelope
     path.write_text(path.read_text().replace('["("]', '["bad"]'))
     story.wait_for_state("twos-0001", "merged")
+    running.terminate()
+    story.finish(running)
+
+
+@pytest.mark.parametrize("spoil", ["echo [ > {0}/campaign.toml", "rm {0}/campaign.md"])
+def test_a_campaign_that_cannot_be_read_lets_nothing_land_and_nothing_begin(story: Story, spoil: str) -> None:
+    folder = story.state.campaign("twos").root
+    first = f"touch other; cp {folder}/campaign.* $OPSROOM_TASK_DIR; {spoil.format(folder)}"
+    story.agent(f"{SED}; [ $OPSROOM_INDEX = 2 ] || {{ {first}; }}")
+    story.configure(max_workers=1)
+    story.campaign("twos", ITEMS[:2], envelope=f"at_once = 2\n{THIS}")
+    story.send("campaign-start", campaign="twos")
+    running = story.up()
+    for task, state in (("twos-0001", "verifying"), ("twos-0002", "queued")):
+        (trouble,) = story.wait(functools.partial(story.events, "trouble", what=task), f"the trouble of {task}")
+        assert "campaigns/twos/campaign." in trouble["why"]
+        assert story.task(task).state == state
+    for name in ("campaign.md", "campaign.toml"):
+        (story.state.task("twos-0001").root / name).rename(folder / name)
+    story.wait_for_state("twos-0001", "failed")
+    assert story.why("twos-0001") == "policy: other was changed, and what may be is a.txt"
+    story.wait_for_state("twos-0002", "merged")
+    assert [event["to"] for event in story.events("move", task="twos-0002")][:2] == ["starting", "running"]
     running.terminate()
     story.finish(running)
 

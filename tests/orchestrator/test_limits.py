@@ -38,7 +38,7 @@ def limit(story: Story, text: str) -> None:
 
 
 def test_ten_tasks_do_not_fail_one_by_one_for_one_reason(story: Story) -> None:
-    story.configure(max_workers=2, hold_seconds=2.0)
+    story.configure(max_workers=2, hold_seconds=1.0)
     story.agent(
         f'[ -e {story.folder}/there ] || {{ opsroom unavailable "rate limit"; exit 1; }}\ntouch $OPSROOM_TASK',
         max_attempts=1,
