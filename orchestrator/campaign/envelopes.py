@@ -53,8 +53,8 @@ def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> En
     trailers = [f"Opsroom-Task: {view.id}"]
     wait, sparse = config.checks.lock_seconds, tuple(config.worktrees.sparse)
     campaign = fleet.campaigns.get(view.campaign)
-    if campaign is not None and (campaign.envelope is None or campaign.file is None):
-        raise BadFile(_unreadable(campaign))
+    if view.campaign and (campaign is None or campaign.envelope is None or campaign.file is None):
+        raise BadFile(_unreadable(view.campaign, campaign))
     if task is None or campaign is None or campaign.envelope is None:
         message = f"{title}\n\n{trailers[0]}"
         return Envelope(config.checks.as_checks(), message, lock_seconds=wait, sparse=sparse)
@@ -81,11 +81,12 @@ def of_task(state: StateDir, config: Config, fleet: Fleet, view: TaskView) -> En
     )
 
 
-def _unreadable(campaign: CampaignView) -> Fault:
-    """Why one of the two files that say what may be done cannot be read."""
-    missing = "campaign.toml" if campaign.envelope is None else "campaign.md"
-    path = f"campaigns/{campaign.name}/{missing}"
-    return next((fault for fault in campaign.faults if fault.path == path), Fault(path, None, "cannot be read"))
+def _unreadable(name: str, campaign: CampaignView | None) -> Fault:
+    """Why one of the two files that say what may be done cannot be read; None where the campaign is gone."""
+    missing = "campaign.toml" if campaign is None or campaign.envelope is None else "campaign.md"
+    path = f"campaigns/{name}/{missing}"
+    faults = campaign.faults if campaign is not None else ()
+    return next((fault for fault in faults if fault.path == path), Fault(path, None, "is missing, or cannot be read"))
 
 
 def _own_checks(campaign: CampaignView, found: Campaign, index: int) -> list[Check]:

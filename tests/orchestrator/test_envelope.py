@@ -126,7 +126,9 @@ def test_a_policy_that_cannot_be_kept_lets_nothing_land(story: Story) -> None:
     story.finish(running)
 
 
-@pytest.mark.parametrize("spoil", ["echo [ > {0}/campaign.toml", "rm {0}/campaign.md"])
+@pytest.mark.parametrize(
+    "spoil", ["echo [ > {0}/campaign.toml", "rm {0}/campaign.md", "mv {0} $OPSROOM_TASK_DIR/moved"]
+)
 def test_a_campaign_that_cannot_be_read_lets_nothing_land_and_nothing_begin(story: Story, spoil: str) -> None:
     folder = story.state.campaign("twos").root
     first = f"touch other; cp {folder}/campaign.* $OPSROOM_TASK_DIR; {spoil.format(folder)}"
@@ -139,6 +141,8 @@ def test_a_campaign_that_cannot_be_read_lets_nothing_land_and_nothing_begin(stor
         (trouble,) = story.wait(functools.partial(story.events, "trouble", what=task), f"the trouble of {task}")
         assert "campaigns/twos/campaign." in trouble["why"]
         assert story.task(task).state == state
+    if (moved := story.state.task("twos-0001").root / "moved").exists():
+        moved.rename(folder)
     for name in ("campaign.md", "campaign.toml"):
         (story.state.task("twos-0001").root / name).rename(folder / name)
     story.wait_for_state("twos-0001", "failed")
