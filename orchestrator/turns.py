@@ -129,7 +129,8 @@ class Turns:
         )
         with self._troubles.trying("holds"):
             self._gate.write()
-        decisions = schedule.decide(self._known.facts(), now, self._config.orchestrator.max_workers)
+        most = 0 if self._sampling.awaited else self._config.orchestrator.max_workers
+        decisions = schedule.decide(self._known.facts(), now, most)
         for decision in decisions:
             with self._troubles.trying(decision.task):
                 self._carry_out(decision, now)
@@ -226,8 +227,7 @@ class Turns:
                 agent = self._config.agents.get(view.task.agent if view.task else "", MISSING)
                 self._known.living.end(view, agent.grace, decision.over)
             case schedule.Launch():
-                # an earlier decision of this very turn may have begun a hold
-                if not self._sampling.awaited and not self._known.passing(view).held:
+                if not self._known.passing(view).held:  # an earlier decision of this very turn may have begun a hold
                     self._launch(view, now)
             case schedule.Land():
                 self._land(view)

@@ -37,10 +37,12 @@ def send(explicit: str | None, verb: str, **fields: Any) -> None:
     command = Command(verb=verb, at=utc_now(), by=BY, **fields)
     name = commands.send(state, command)
     journal.write(state, "command", BY, verb=verb, name=name, **fields)
-    if not orchestrator_runs(state):
+    runs = orchestrator_runs(state)
+    # one that has ended since may have obeyed it: above all a shutdown
+    outcome = _await(state, name) if runs else commands.outcome_of(state, state.inbox_done, name)
+    if outcome is None and not runs:
         click.echo(f"{verb}: sent; it waits, for no orchestrator runs ('opsroom up' starts one)")
         return
-    outcome = _await(state, name)
     if outcome is None:
         raise Unavailable(f"{verb}: sent, and not taken within {PATIENCE:g} s", todo=f"look at {state.inbox / name}")
     if outcome.outcome != "accepted":

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from state import commands, messages
+from opsroom.commands.acts import send
+from state import commands, files, journal, messages
+from state.layout import StateDir
 from state.lease import Holding
 from state.messages import Message
 from state.model import encode
@@ -147,14 +149,33 @@ def test_down_without_an_orchestrator_is_exit_status_3(without_orchestrator: Sto
     assert without_orchestrator.opsroom("down") == Said(3, "", "opsroom: no orchestrator runs here\n")
 
 
+def obey(state: StateDir, name: str) -> None:
+    """What an orchestrator does with a command."""
+    assert commands.claim(state, name)
+    commands.conclude(state, state.inbox_done, name, commands.accepted("orchestrator"))
+
+
+def test_what_an_orchestrator_obeyed_that_has_ended_since_is_not_said_to_wait(
+    story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = journal.write
+
+    def late(state: StateDir, *arguments: str, **fields: str) -> None:
+        write(state, *arguments, **fields)
+        obey(state, commands.waiting(state)[0])
+
+    monkeypatch.setattr(journal, "write", late)
+    send(str(story.state.root), "shutdown")
+    assert capsys.readouterr().out == "shutdown: accepted\n"
+
+
 def test_down_is_done_when_another_orchestrator_could_begin(story: Story) -> None:
     with Holding(story.state) as held:
         down = story.begin("down", "--wait", "1")
         name = story.wait(lambda: next(iter(commands.waiting(story.state)), ""), "the shutdown")
+        obey(story.state, name)
         held.lease.ended = utc_now()  # as at its end, a moment before it lets go of the lock
-        story.state.lease.write_bytes(encode(held.lease))
-        assert commands.claim(story.state, name)
-        commands.conclude(story.state, story.state.inbox_done, name, commands.accepted("orchestrator"))
+        files.replace(story.state.root, story.state.lease, encode(held.lease))
         said = story.finish(down)
     assert (said.status, said.out) == (3, "shutdown: accepted\n")
     assert said.err.startswith("opsroom: the orchestrator has not ended within 1 s; ")
