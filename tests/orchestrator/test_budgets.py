@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.budgets import Ledger, of_running, seconds_left
@@ -63,7 +63,6 @@ changes = st.lists(
 )
 
 
-@settings(deadline=None, derandomize=True, database=None)
 @given(changes)
 def test_the_sums_are_those_of_what_there_is(steps: list[tuple[str, str, int]]) -> None:
     ledger = Ledger()

@@ -45,7 +45,7 @@ def snapshots(draw: st.DrawFn) -> list[Facts]:
 
 
 SLOTS = st.integers(1, 4)
-relaxed = settings(deadline=None, derandomize=True, database=None, max_examples=120)
+relaxed = settings(max_examples=120)
 
 
 @relaxed

@@ -28,7 +28,10 @@ PUBLIC = {
     "fleet": {"FleetReader"},
     "views": {"CampaignView", "Change", "Fleet", "LockView", "TaskView"},
     "locks": {"KEPT", "TICKET", "VARIABLE", "WAIT", "Who", "hold", "is_inside", "who_has"},
-    "machine": {"BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker", "amount", "stale", "until"},
+    "machine": {
+        *{"BUDGET", "MACHINE", "PROVIDER", "Hold", "Holds", "Machine", "Worker"},
+        *{"amount", "needs_person", "not_let_in", "stale", "until"},
+    },
     "lease": {"Holding", "alive", "held", "read"},
     "sanitize": {"clean_block", "clean_line"},
     "watch": {"Batch", "Watcher", "network_file_system"},

@@ -15,7 +15,7 @@ from orchestrator.agents.reading import Reading
 from state.agent_events import Unknown, decode_line, encode_line
 from tests.orchestrator.agents.recorded import ALL, FAILED, WHOLE, Recorded, judged, read, recorded, type_of
 
-relaxed = settings(deadline=None, derandomize=True, database=None, max_examples=300)
+relaxed = settings(max_examples=300)
 ANY, SUCCEEDED = st.sampled_from(ALL), st.sampled_from(WHOLE)
 
 # the lines of a success that must be there: its beginning and its end. Any other may be lost, and nobody can know
