@@ -40,7 +40,7 @@ NETWORK = (
 )
 """How the types of file systems begin that say nothing of what other machines change."""
 SHARE = 50
-"""A full comparison that took T is not repeated before SHARE × T, so it costs at most 2 % of a core."""
+"""A full comparison that took T of a core is not repeated before SHARE × T, so it costs at most 2 % of one."""
 NO_FOLDERS = "no state directory"
 
 
@@ -235,10 +235,11 @@ class Watcher:
 
     def _everything(self) -> set[str]:
         self._asked.clear()  # before the comparison: what is asked for during it is another
-        begin = time.monotonic()
+        begin, used = time.monotonic(), time.thread_time()
         found = self._scan.everything()
         now = time.monotonic()
-        self._pause = SHARE * (now - begin)
+        # what it had to wait for costs no core: a second of a busy machine would make everybody blind for 50
+        self._pause = max(SHARE * (time.thread_time() - used), now - begin)
         self._next_scan = now + max(self._rescan_seconds, self._pause)
         return found
 

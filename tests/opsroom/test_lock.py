@@ -163,6 +163,7 @@ def test_inside_of_a_command_that_has_the_lock_nobody_waits_for_it(story: Story)
     assert story.opsroom("lock", "build", "--", "sh", "-c", both) == Said(0, "inner\n", "")
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_reaches_the_command_which_may_end_as_it_likes(story: Story, number: signal.Signals) -> None:
     script = f"trap 'echo told; exit 5' {number.name[3:]}; echo has it; while :; do sleep 0.02; done"
@@ -173,6 +174,7 @@ def test_a_signal_reaches_the_command_which_may_end_as_it_likes(story: Story, nu
     assert not build(story).busy
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_a_signal_ends_the_waiting_and_nothing_is_left_of_it(story: Story, number: signal.Signals) -> None:
     with hold(story.state, "build", Who("0001")), running(story, "touch", "made") as locking:

@@ -6,13 +6,15 @@ import re
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from state.layout import StateDir
-from state.watch import Batch, Watcher, network_file_system
+from state.scan import Scan
+from state.watch import SHARE, Batch, Watcher, network_file_system
 from tests.state.processes import SECONDS, run, start
 from tests.state.writing import put
 
@@ -285,6 +287,24 @@ def test_where_no_events_can_be_had_everything_is_compared_and_it_is_said(
     assert then == ["['tasks/a']", "events"]
 
 
+def test_a_comparison_that_had_to_wait_makes_nobody_blind(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, everything = iter((1.0,)), Scan.everything
+
+    def waits_once(scan: Scan) -> set[str]:
+        time.sleep(next(waits, 0.0))
+        return everything(scan)
+
+    monkeypatch.setattr(Watcher, "_network", lambda _: "no events here")
+    batches = Watcher(state, poll_seconds=0.01).batches()
+    next(batches)
+    monkeypatch.setattr(Scan, "everything", waits_once)
+    assert next(batches).polling
+    put(state.root, "tasks/a", b"x")
+    begin = time.monotonic()
+    assert "tasks/a" in next(batches).paths
+    assert time.monotonic() - begin < 0.5 * SHARE, "as long as if the second had been one of work"
+
+
 INTERRUPT = """
 import sys
 from pathlib import Path
@@ -298,6 +318,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_reaches_whoever_follows_in_the_main_thread(state: StateDir) -> None:
     watching = start(INTERRUPT, state.root)
     assert watching.stdout
