@@ -181,6 +181,8 @@ class Turns:
             return
         if view.status.attempt <= view.status.counted or view.status.attempt not in view.attempts:
             return
+        if not self._known.was_started(task, view.status.attempt):
+            return  # there was a crash in between: it will be started under the same number
         if self._known.is_unjudged(view):
             return  # its stream is still being read
         self._known.reread(task)

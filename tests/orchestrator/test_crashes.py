@@ -6,9 +6,11 @@ import time
 
 import pytest
 
+from orchestrator import tasks
+from orchestrator.events import Events
 from state import commands
 from state.messages import Message, post
-from state.model import Command, Outcome
+from state.model import Command, Outcome, Task
 from state.times import utc_now
 from tests.stories import Story, alive, gone
 
@@ -145,6 +147,24 @@ def test_a_worktree_that_was_half_made_is_made_again(story: Story) -> None:
     story.up_once()
     assert story.task(task).state == "merged"
     assert story.file("notes.txt").endswith("four")
+
+
+def test_an_attempt_that_was_cut_off_before_its_start_is_started_and_counted_once(story: Story) -> None:
+    story.agent("sleep 0.2; touch made")
+    events = Events(story.state, utc_now)
+    task = Task(title="a task", created=utc_now(), agent="worker", base="main")
+    assert tasks.create(story.state, events, "0001", task, "Do it.")
+    tasks.move(story.state, events, "0001", story.task("0001").status, utc_now(), "starting", attempt=1)
+    events.close()
+    attempt = story.state.task("0001").attempt(1)
+    attempt.root.mkdir(parents=True)
+    attempt.prompt.write_text("half of what it was to be tol")
+    story.up_once()
+    view = story.task("0001")
+    assert (view.state, view.attempts) == ("merged", (1,))
+    assert view.status is not None
+    assert view.exit is not None
+    assert (view.status.usage.attempts, view.status.usage.seconds) == (1, view.exit.seconds)
 
 
 def test_a_task_whose_making_was_cut_off_leaves_nothing(story: Story) -> None:
