@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from state import lease as leases
@@ -17,6 +19,7 @@ from tui import theme
 from tui.alerts import Alert, Alerts
 from tui.attention import Entry
 from tui.feed import Feed
+from tui.key_order import KeyOrder
 from tui.keymap import bindings
 from tui.palette import Actions, Offering
 from tui.quiet import Habits
@@ -26,8 +29,8 @@ from tui.screens.fleet import FleetScreen
 from tui.screens.help import HelpScreen
 from tui.screens.history import HistoryScreen
 from tui.sending import Sending
+from tui.terminal import TerminalDriver
 from tui.text import line
-from tui.widgets.typing_line import TypingLine
 
 __all__ = ["OpsroomApp", "run"]
 
@@ -83,6 +86,7 @@ class OpsroomApp(Sending, inherit_bindings=False):
         self._alerts = Alerts(state.repository.name)
         self.terminal_title = ""
         self._feed = Feed(state, self._announce, clock)
+        self._keys = KeyOrder(super().on_event, self.call_later, self._screen_is_built)
         self.animation_level = "none"
         self._choose_theme(theme)
 
@@ -105,16 +109,20 @@ class OpsroomApp(Sending, inherit_bindings=False):
         colors = self.current_theme.to_color_system().generate()
         return {name: colors[value[1:]] if value.startswith("$") else value for name, value in theme.VARIABLES.items()}
 
-    async def _on_key(self, event: events.Key) -> None:
-        """A character that was on its way to another widget when a line opened to type on is typed there.
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and what is pasted one after the other; everything else as it comes."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._keys.put(event)
+        else:
+            await super().on_event(event)
 
-        Without this, keys that arrive in one burst would be bindings of the list: `a2` would open a pane.
-        """
-        open_line = self.focused
-        if isinstance(open_line, TypingLine) and event.is_printable and event.character:
-            event.stop()
-            event.prevent_default()
-            open_line.take(event.character)
+    def get_driver_class(self) -> type[Driver]:
+        """Ours where Textual would take the one that it is made of."""
+        chosen = super().get_driver_class()
+        return TerminalDriver if chosen is LinuxDriver else chosen
+
+    def _screen_is_built(self) -> bool:
+        return not self._screen_stack or self.screen.is_mounted
 
     def on_mount(self) -> None:
         """Shows the fleet and begins to read."""

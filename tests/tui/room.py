@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from state import commands, files, messages
@@ -19,6 +21,10 @@ from tui.app import OpsroomApp
 
 PATIENCE = 60.0
 """Seconds until a condition that does not come true fails the test; met conditions cost a few milliseconds."""
+
+
+KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t"}
+"""The characters that some keys by name have."""
 
 
 class Clock:
@@ -54,6 +60,15 @@ class Person:
 
     async def type(self, text: str) -> None:
         await self.pilot.press(*(_key(one) for one in text))
+
+    async def burst(self, *keys: str, gap: int = 0) -> None:
+        """Keys as a slow connection brings them: the next comes when the loop has turned `gap` times, done or not."""
+        for key in keys:
+            event = events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, KEYS.get(key))
+            event.set_sender(self.app)
+            self.app.post_message(event)
+            for _ in range(gap):
+                await asyncio.sleep(0)
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Waits until `condition` holds."""

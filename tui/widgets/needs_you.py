@@ -72,20 +72,12 @@ class AnswerInput(TypingLine):
         self.post_message(self.Page(by))
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.character and self._chooses(event.character):
+        """A first digit chooses an option, if there is one of that number; anything else is text."""
+        digit = event.character or ""
+        if digit and not self.value and digit in "123456789"[: self.options]:
             event.stop()
             event.prevent_default()
-            self.take(event.character)
-
-    def take(self, character: str) -> None:
-        """A first digit chooses an option, if there is one of that number; anything else is text."""
-        if self._chooses(character):
-            self.post_message(self.Digit(int(character)))
-        else:
-            super().take(character)
-
-    def _chooses(self, character: str) -> bool:
-        return not self.value and character in "123456789"[: self.options]
+            self.post_message(self.Digit(int(digit)))
 
 
 class NeedsYou(Vertical):

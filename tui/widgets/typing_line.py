@@ -6,12 +6,8 @@ __all__ = ["TypingLine"]
 
 
 class TypingLine(Input):
-    """A line to type on. The app hands it the keys that were on their way elsewhere when it opened."""
+    """A line to type on."""
 
     def open(self) -> None:
         """Takes the focus now. `focus` does it after the next refresh, and a key before that acts elsewhere."""
         self.screen.set_focus(self)
-
-    def take(self, character: str) -> None:
-        """Takes a printable character as though it had been typed here."""
-        self.insert_text_at_cursor(character)
