@@ -16,9 +16,9 @@ from state.model import Exit, Launch, decode
 from tests.stories import Story, alive, gone
 
 
-def start(story: Story, script: str, prompt: bytes = b"", **launch: Any) -> AttemptDir:
-    """Starts a shell with `script` as attempt 1 of task 0001."""
-    attempt = story.state.task("0001").attempt(1)
+def start(story: Story, script: str, prompt: bytes = b"", number: int = 1, **launch: Any) -> AttemptDir:
+    """Starts a shell with `script` as attempt `number` of task 0001."""
+    attempt = story.state.task("0001").attempt(number)
     values: dict[str, Any] = {
         "argv": ["sh", "-c", script],
         "cwd": str(story.folder),
@@ -84,6 +84,18 @@ def test_a_folder_that_is_not_there_is_said_to_be(story: Story) -> None:
 def test_time_runs_out(story: Story) -> None:
     record = ended(story, start(story, "sleep 600", seconds=0.2))
     assert (record.reason, record.status) == ("timeout", -signal.SIGTERM)
+
+
+def test_who_ignores_that_time_ran_out_is_killed_after_the_grace(story: Story) -> None:
+    for number, seconds in enumerate((0.5, 5.0, 50.0), 1):
+        script = f"trap '' TERM; touch on-{number}; while :; do sleep 0.05; done"
+        record = ended(story, start(story, script, number=number, seconds=seconds, grace=0.2))
+        assert record.reason == "timeout"
+        if (story.folder / f"on-{number}").exists():
+            assert record.status == -signal.SIGKILL
+            return
+        assert record.status == -signal.SIGTERM, "it came so late to its trap that TERM was faster"
+    raise AssertionError("a shell needs more than 50 s to begin")
 
 
 def test_a_worker_that_ignores_its_end_is_killed_after_the_grace(story: Story) -> None:
