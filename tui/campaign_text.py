@@ -17,6 +17,7 @@ from tui.text import Cell, Line, block, line, pad
 __all__ = [
     "LABEL",
     "field",
+    "figures",
     "history",
     "policy",
     "promoted",
@@ -54,6 +55,12 @@ def _titled(title: str, lines: list[Line]) -> list[Line]:
 
 
 # policy
+
+
+def figures(view: CampaignView, file: CampaignFile | None) -> tuple[int, int, int, int, int]:
+    """How much each pane has: progress, which has no figure, policy, history, runs, proposals."""
+    history, lines = (len(file.history), len(file.policy) + len(file.untouchable)) if file else (0, 0)
+    return 0, lines, history, len(view.runs), len(proposals(view))
 
 
 def policy(view: CampaignView) -> list[Line]:

@@ -10,9 +10,20 @@ from tui.campaign_queue import OUTCOMES, outcome_cell
 from tui.cells import glyph, state_word
 from tui.past import Past, PastCampaign, PastItem, PastRun, matches
 from tui.plot import number
-from tui.text import Cell, Line, cut_path, line, pad, width
+from tui.text import Cell, Line, cut, cut_path, line, pad, plain, width
 
-__all__ = ["Row", "campaign_rows", "cells", "item_rows", "metric_text", "results_text", "standing", "status_text"]
+__all__ = [
+    "Row",
+    "campaign_rows",
+    "cells",
+    "found_again",
+    "head_line",
+    "item_rows",
+    "metric_text",
+    "results_text",
+    "standing",
+    "status_text",
+]
 
 AGE = 4
 STATUS = 11
@@ -49,6 +60,29 @@ class Row:
             number_of,
             (item.index, item.target) if item else None,
         )
+
+
+def found_again(past: Past, row: Row) -> Row | None:
+    """The campaign or run of `row` as it is now, or None where it is gone."""
+    for one in past.campaigns:
+        if (one.name, one.view is None) != (row.campaign.name, row.campaign.view is None):
+            continue
+        if row.run is None:
+            return Row(one)
+        return next((Row(one, run, below=True) for run in one.runs if run.number == row.run.number), None)
+    return None
+
+
+def head_line(path: Sequence[str], words: str, note: str, columns: int) -> Line:
+    """Where one is, what is searched for, and at the end how much there is, as far as that has room."""
+    note = cut(note, columns * 3 // 4)
+    found: tuple[Cell, ...] = ((f"  /{line(words, 60)}", "accent"),) if words else ()
+    taken = width(plain(found))
+    where = cut(" › ".join(path), max(8, columns - width(note) - taken - 2))
+    gap = columns - 1 - width(where) - taken - width(note) - 1
+    if gap < 1:
+        note, gap = "", 0
+    return ((" ", ""), (where, "strong"), *found, (pad("", gap), ""), (note, "muted"))
 
 
 def campaign_rows(past: Past, words: Sequence[str] = ()) -> list[Row]:

@@ -18,7 +18,7 @@ from tui.feed import Snapshot
 from tui.hints import key_line
 from tui.keymap import bindings
 from tui.screens.campaign_acting import CampaignActing
-from tui.screens.framing import show_holds, show_top
+from tui.screens.framing import show_holds, show_said, show_top
 from tui.text import Line, plain
 from tui.widgets.bar import Bar
 from tui.widgets.campaign_panes import CampaignPanes
@@ -264,10 +264,7 @@ class CampaignScreen(CampaignActing):
         self._item.show(item_lines(self.queue, self.list.cursor, self.room.clock()))
 
     def _note(self) -> None:
-        view, file = self.queue.view, self.queue.file
-        many = len(campaign_text.proposals(view))
-        history, lines = (len(file.history), len(file.policy) + len(file.untouchable)) if file else (0, 0)
-        figures = ("", lines, history, len(view.runs), many)
+        figures = campaign_text.figures(self.queue.view, self.queue.file)
         self.panes.note(tuple(str(figure or "") for figure in figures))
 
     def _show_panes(self) -> None:
@@ -317,9 +314,7 @@ class CampaignScreen(CampaignActing):
 
     def show_activity(self) -> None:
         """Draws what was done last and what became of it."""
-        cells = self.room.activity()
-        self._activity.set_class(bool(cells), "-said")
-        self._activity.show(cells)
+        show_said(self._activity, self.room)
 
     def show_keys(self) -> None:
         """Draws the line of keys for where the focus is."""

@@ -19,7 +19,7 @@ from tui.locks import lock_line
 from tui.rows import Row, build, moved
 from tui.screens.acting import ActingScreen
 from tui.screens.filling import Filling
-from tui.screens.framing import show_holds, show_top
+from tui.screens.framing import show_holds, show_said, show_top
 from tui.text import line
 from tui.widgets.bar import Bar
 from tui.widgets.captures import Captures
@@ -343,9 +343,7 @@ class FleetScreen(ActingScreen):
 
     def show_activity(self) -> None:
         """Draws what was done last and what became of it."""
-        cells = self.room.activity()
-        self._activity.set_class(bool(cells), "-said")
-        self._activity.show(cells)
+        show_said(self._activity, self.room)
 
     def select_entry(self, entry: Entry) -> None:
         """Goes to the row that `entry` is about."""

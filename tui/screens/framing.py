@@ -1,4 +1,4 @@
-"""The lines that every screen has above its parts: the answers at a glance, and what is held."""
+"""The lines that every screen has around its parts: the answers at a glance, what is held, what was done last."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from tui.room import Room
 from tui.summary import top_line
 from tui.widgets.bar import Bar
 
-__all__ = ["show_holds", "show_top"]
+__all__ = ["show_holds", "show_said", "show_top"]
 
 
 def show_top(bar: Bar, room: Room, shown: Snapshot, now: datetime) -> None:
@@ -37,4 +37,11 @@ def show_holds(bar: Bar, shown: Snapshot, columns: int, now: datetime) -> None:
     fleet = shown.fleet
     cells = hold_line(columns, now, fleet.holds, living=leases.alive(fleet.lease, now))
     bar.set_class(bool(cells), "-held")
+    bar.show(cells)
+
+
+def show_said(bar: Bar, room: Room) -> None:
+    """Draws what was done last and what became of it, which is there for a while after something was."""
+    cells = room.activity()
+    bar.set_class(bool(cells), "-said")
     bar.show(cells)

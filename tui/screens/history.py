@@ -12,11 +12,11 @@ from tui.hints import key_line
 from tui.keymap import bindings
 from tui.past import Past
 from tui.past_loader import ChangeRead, GitSaid, PastLoader, PastRead
-from tui.past_rows import Row, campaign_rows, cells, item_rows
+from tui.past_rows import Row, campaign_rows, cells, found_again, head_line, item_rows
 from tui.past_text import compared, row_lines
-from tui.screens.framing import show_holds, show_top
+from tui.screens.framing import show_holds, show_said, show_top
 from tui.screens.history_acting import HistoryActing
-from tui.text import Cell, Line, cut, line, pad, plain, width
+from tui.text import Line, line
 from tui.widgets.bar import Bar
 from tui.widgets.line_list import LineList
 from tui.widgets.prompt import Prompt
@@ -141,7 +141,7 @@ class HistoryScreen(HistoryActing):
         self.loader.was_read()
         self.past = message.past
         if self._inside is not None:
-            self._inside = self._found(self._inside)
+            self._inside = found_again(self.past, self._inside)
             if self._inside is None:
                 self.leave_reading()
         elif self._wanted:
@@ -152,16 +152,6 @@ class HistoryScreen(HistoryActing):
         found = next((one for one in self.past.campaigns if one.name == self._wanted), None)
         if found is not None and (found.view is not None or not self.loader.asking):
             self._wanted, self._inside = "", Row(found)
-
-    def _found(self, row: Row) -> Row | None:
-        """`row` as it is now."""
-        for one in self.past.campaigns:
-            if (one.name, one.view is None) != (row.campaign.name, row.campaign.view is None):
-                continue
-            if row.run is None:
-                return Row(one)
-            return next((Row(one, run, below=True) for run in one.runs if run.number == row.run.number), None)
-        return None
 
     def tick(self) -> None:
         """Draws what time alone changes, and reads git again where that is due."""
@@ -348,16 +338,8 @@ class HistoryScreen(HistoryActing):
             parts.append(line(row.campaign.name, 100))
         if self.reading == "item" and row is not None and row.item is not None:
             parts.append(line(row.item.target))
-        columns = self.size.width
-        note = cut(self._note(), columns * 3 // 4)
-        words = self.words[self.level]
-        found: tuple[Cell, ...] = ((f"  /{line(words, 60)}", "accent"),) if words and not self.reading else ()
-        room = columns - width(note) - width(plain(found)) - 2
-        path = cut(" › ".join(parts), max(8, room))
-        gap = columns - 1 - width(path) - width(plain(found)) - width(note) - 1
-        if gap < 1:
-            note, gap = "", 0
-        self._head.show(((" ", ""), (path, "strong"), *found, (pad("", gap), ""), (note, "muted")))
+        words = "" if self.reading else self.words[self.level]
+        self._head.show(head_line(parts, words, self._note(), self.size.width))
 
     def _note(self) -> str:
         today = today_text(self._shown.summary.today) if self._inside is None else ""
@@ -377,9 +359,7 @@ class HistoryScreen(HistoryActing):
 
     def show_activity(self) -> None:
         """Draws what was done last and what became of it."""
-        said = self.room.activity()
-        self._activity.set_class(bool(said), "-said")
-        self._activity.show(said)
+        show_said(self._activity, self.room)
 
     def show_keys(self) -> None:
         """Draws the line of keys for where one is."""
