@@ -21,28 +21,11 @@ class Posted(NamedTuple):
     unrecorded: str = ""
 
 
-def command(
-    state: StateDir,
-    verb: str,
-    at: datetime,
-    *,
-    task: str = "",
-    agent: str = "",
-    campaign: str = "",
-    text: str = "",
-    index: int = 0,
-    before: int = 0,
-) -> Posted:
-    """Puts a command into the orchestrator's inbox; raises `CannotWrite`.
-
-    `index` is the item of a campaign that it is about, `before` the one that this is to stand before.
-    """
-    sent = Command(
-        verb=verb, at=at, by=BY, task=task, agent=agent, campaign=campaign, text=text, index=index, before=before
-    )
+def command(state: StateDir, sent: Command) -> Posted:
+    """Puts a command into the orchestrator's inbox; raises `CannotWrite`."""
     name = commands.send(state, sent)
-    about = {"task": task, "agent": agent, "campaign": campaign, "index": str(index or ""), "text": text}
-    return _recorded(state, "command", name=name, verb=verb, **about)
+    about = {"task": sent.task, "agent": sent.agent, "campaign": sent.campaign}
+    return _recorded(state, "command", name=name, verb=sent.verb, **about, index=str(sent.index or ""), text=sent.text)
 
 
 def message(state: StateDir, task: str, text: str, at: datetime) -> Posted:

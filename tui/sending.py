@@ -11,7 +11,7 @@ from textual.message import Message
 from state import commands
 from state.errors import OpsroomError
 from state.layout import StateDir
-from state.model import Outcome
+from state.model import Command, Outcome
 from tui import post
 from tui.acts import Act, Acts, act_line
 from tui.post import Posted
@@ -85,14 +85,10 @@ class Sending(App[None], inherit_bindings=False):
         before: int = 0,
     ) -> Act:
         """Sends a command to the orchestrator; `index` and `before` are items of the campaign."""
-        item = f" {index}" if index else ""
-        words = f": “{cut(line(text), 60)}”" if text else ""
-        label = f"{verb.replace('-', ' ')} {line(task or agent or campaign, 60)}{item}{words}"
-        write = partial(
-            post.command,
-            self.state,
-            verb,
-            self.clock(),
+        sent = Command(
+            verb=verb,
+            at=self.clock(),
+            by=post.BY,
             task=task,
             agent=agent,
             campaign=campaign,
@@ -100,7 +96,10 @@ class Sending(App[None], inherit_bindings=False):
             index=index,
             before=before,
         )
-        return self.send(label, self.state.inbox_done, write)
+        item = f" {index}" if index else ""
+        words = f": “{cut(line(text), 60)}”" if text else ""
+        label = f"{verb.replace('-', ' ')} {line(task or agent or campaign, 60)}{item}{words}"
+        return self.send(label, self.state.inbox_done, partial(post.command, self.state, sent))
 
     def send(self, label: str, done: Path, write: Callable[[], Posted], *, to_worker: bool = False) -> Act:
         """Has `write` write in a thread, and follows what becomes of it; `done` is where its outcome will be."""

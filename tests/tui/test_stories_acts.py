@@ -3,6 +3,7 @@
 import pytest
 
 from state.layout import StateDir
+from state.model import Command
 from tests.tui.builder import NOW, FleetBuilder, ago
 from tests.tui.room import opened
 from tui import post
@@ -149,7 +150,7 @@ async def test_an_outcome_that_is_there_before_its_name_is_known_is_found(click:
         done = click.state.inbox_done
 
         def write_and_conclude() -> Posted:
-            posted = post.command(click.state, "pause", NOW, task="0042")
+            posted = post.command(click.state, Command(verb="pause", at=NOW, by=post.BY, task="0042"))
             click.conclude(posted.name)
             return posted
 
