@@ -127,7 +127,7 @@ def launch(
         packet = repairs.read(state, folder.attempt(last))
     again = packet is not None and packet.kind == "conflict"
     try:
-        anew, base = not any(files.exists(folder.attempt(n).lock) for n in view.attempts), view.task.base
+        anew, base = not any(attempts.was_started(folder.attempt(n)) for n in view.attempts), view.task.base
         how = {"anew": anew, "at_base": again}
         head = worktrees.prepare(state.repository, worktree, view.id, number, base, envelope.sparse, **how)
     except GitLocked:

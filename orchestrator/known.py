@@ -13,6 +13,7 @@ from orchestrator.config import Agent, Config
 from orchestrator.gate import Gate
 from orchestrator.holds import Pass
 from orchestrator.mail import OVER
+from orchestrator.running import attempts
 from orchestrator.running.living import Living
 from state import files
 from state.fleet import FleetReader
@@ -155,8 +156,8 @@ class Known:
         return False
 
     def was_started(self, task: str, number: int) -> bool:
-        """Whether attempt `number` came to have a supervisor: its lock is made for that, and stays."""
-        return files.exists(self._state.task(task).attempt(number).lock)
+        """Whether attempt `number` came to have a supervisor."""
+        return attempts.was_started(self._state.task(task).attempt(number))
 
     def _order(self, task: str) -> tuple[int, datetime, str]:
         """What landed before all others, for the record is in the order of the branch; then what was started before,

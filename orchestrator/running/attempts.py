@@ -12,13 +12,13 @@ import threading
 import time
 from pathlib import Path
 
-from orchestrator.running.plain import start_ticks
+from orchestrator.running.plain import BEGUN, start_ticks
 from state import files, flocked
 from state.errors import BadFile, CannotWrite
 from state.layout import AttemptDir
 from state.model import Attempt, Launch, decode, encode
 
-__all__ = ["end", "is_alive", "reap", "running_seconds", "start", "sweep", "sweep_metric"]
+__all__ = ["end", "is_alive", "reap", "running_seconds", "start", "sweep", "sweep_metric", "was_started"]
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -58,6 +58,8 @@ def start(root: Path, attempt: AttemptDir, launch: Launch, prompt: bytes) -> Non
             )
         with _STARTING:
             _STARTED.append(supervisor)
+        with contextlib.suppress(OSError):  # it does so itself, too: here, lest one that cannot run be tried for ever
+            os.ftruncate(lock, BEGUN)
     except OSError as error:
         raise CannotWrite(f"{attempt.root}: cannot start a supervisor: {error.strerror or error}") from error
     finally:
@@ -72,6 +74,14 @@ def _take(lock: int) -> None:
             return
         time.sleep(0.01)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def was_started(attempt: AttemptDir) -> bool:
+    """Whether the attempt came to have a supervisor. Whoever starts one and is killed before has made an empty lock."""
+    try:
+        return os.lstat(attempt.lock).st_size >= BEGUN
+    except OSError as error:  # what cannot be looked at is not started a second time
+        return error.errno not in (errno.ENOENT, errno.ENOTDIR)
 
 
 def is_alive(attempt: AttemptDir) -> bool:

@@ -4,10 +4,12 @@ import contextlib
 import os
 from datetime import UTC, datetime
 
-__all__ = ["Field", "children", "free_kib", "now", "number_after", "start_ticks", "write_whole"]
+__all__ = ["BEGUN", "Field", "children", "free_kib", "now", "number_after", "start_ticks", "write_whole"]
 
 Field = str | int | float | datetime | None
 """What a record of the supervisor's may say; None is left out."""
+BEGUN = 1
+"""Bytes, at the least, of the lock of an attempt that came to have a supervisor: a hole, every disk has room for it."""
 
 
 def start_ticks(pid: int) -> int:

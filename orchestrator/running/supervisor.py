@@ -35,7 +35,7 @@ if __name__ == "__main__":  # isolated: what is ours is found where this is, aft
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from orchestrator.running.output import Output, Waiting, drain
-from orchestrator.running.plain import Field, children, free_kib, now, number_after, start_ticks, write_whole
+from orchestrator.running.plain import BEGUN, Field, children, free_kib, now, number_after, start_ticks, write_whole
 from state.secrets import Masker
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -355,4 +355,5 @@ class Supervisor:
 if __name__ == "__main__":
     os.set_inheritable(int(sys.argv[2]), False)
     os.chdir(sys.argv[1])
+    os.ftruncate(int(sys.argv[2]), BEGUN)  # whoever is killed from here on, the attempt has been tried
     Supervisor(int(sys.argv[2])).run()

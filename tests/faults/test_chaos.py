@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.running.attempts import was_started
 from state.agent_events import Message, decode_line
 from state.layout import AttemptDir
 from state.model import FINAL, AgentReport, decode
@@ -33,7 +34,7 @@ def told(attempt: AttemptDir) -> list[int]:
     found = [decode_line(line) for line in attempt.events.read_bytes().splitlines()]
     events = [event for event in found if event is not None]
     assert [place.seq for _, place in events] == list(range(1, len(events) + 1)), attempt
-    if attempt.lock.exists():
+    if was_started(attempt):
         report = decode(AgentReport, attempt.report.read_text(), "agent.toml")
         assert report.verdict
         assert report.events == len(events)

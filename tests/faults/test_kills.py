@@ -199,3 +199,33 @@ def test_the_metric_of_a_killed_orchestrator_is_ended_and_taken_again(story: Sto
     assert gone(int(pids.read_text().split()[0]))
     assert story.task("twos-0001").state == "merged"
     assert left(story, []) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "again"), [("_take", ["attempt 1 was never started"]), ("os.ftruncate", [])], ids=["before", "after"]
+)
+def test_who_is_killed_around_the_start_of_a_supervisor_costs_no_attempt(
+    story: Story, line: str, again: list[str]
+) -> None:
+    story.agent("echo $OPSROOM_ATTEMPT > $OPSROOM_TASK", max_attempts=1)
+    task = story.spawn()
+    dies = (
+        "import os\n"
+        "from orchestrator.running import attempts\n"
+        f"attempts.{line} = lambda *arguments: os.kill(os.getpid(), {signal.SIGKILL:d})\n"
+        "from opsroom.__main__ import main\n"
+        "main()\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", dies, "up"],
+        cwd=story.repository,
+        env=story.environment(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    story.up_once()
+    assert (story.task(task).state, story.task(task).attempts) == ("merged", (1,))
+    assert [event["why"] for event in story.events("move", task=task, to="queued")] == again
+    assert story.task(task).status.usage.attempts == 1  # type: ignore[union-attr]  # it has one
