@@ -46,6 +46,8 @@ class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     hold_limit: Seconds = 1800.0
     hold_longest: Seconds = 86_400.0
     """The longest time that is believed when a provider states one."""
+    unreadable_seconds: Seconds = 60.0
+    """For how long a campaign's files may not be readable before it halts: somebody may be saving them."""
 
 
 class Agent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

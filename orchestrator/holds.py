@@ -47,6 +47,8 @@ class Pass(NamedTuple):
     """What holds it does not end by itself."""
     shortage: str = ""
     """What the machine is short of."""
+    unreadable: str = ""
+    """Why nobody can say what it may do: not even what it has done already is taken."""
 
 
 FREE = Pass()

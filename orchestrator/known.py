@@ -9,6 +9,7 @@ from datetime import datetime
 
 from orchestrator import agents, schedule
 from orchestrator.acting import Left
+from orchestrator.campaign.unreadable import Unreadable
 from orchestrator.config import Agent, Config
 from orchestrator.gate import Gate
 from orchestrator.holds import Pass
@@ -46,6 +47,8 @@ class Known:
         """Tasks that may still need something done."""
         self.landed: set[str] = set()
         """Tasks whose change was on its branch before this orchestrator began, and that are still to be told so."""
+        self.unreadable = Unreadable(config.orchestrator.unreadable_seconds)
+        """Campaigns for whose tasks nobody can say what they may do."""
         self.left: dict[str, Left] = {}
         """Ended tasks whose worktree has to stay."""
         self._resting: dict[str, float] = {}
@@ -58,7 +61,12 @@ class Known:
 
     def apply(self, paths: frozenset[str]) -> None:
         """Takes in that `paths` have changed."""
-        for task in self._reader.apply(paths).tasks:
+        change = self._reader.apply(paths)
+        for name in change.campaigns:
+            campaign = self.fleet.campaigns.get(name)
+            if campaign is not None and campaign.file is not None and campaign.envelope is not None:
+                self.unreadable.forget(name)
+        for task in change.tasks:
             view = self.fleet.tasks.get(task)
             self._gate.note(task, view)
             if view is None:
@@ -148,7 +156,8 @@ class Known:
             if self.is_unjudged(view):
                 return True
             if view.state in ("queued", "retrying", *LIVE, *CHECKING):
-                held = view.state in ("queued", "retrying") and self.passing(view).for_good
+                passing = self.passing(view)
+                held = passing.for_good if view.state in ("queued", "retrying") else bool(passing.unreadable)
                 if view.task is not None and view.status is not None and not held:
                     return True
             elif view.state == "waiting" and any(q.default and q.deadline for q in view.questions):
@@ -169,7 +178,10 @@ class Known:
 
     def passing(self, view: TaskView) -> Pass:
         """Whether the task may be launched, by all holds and budgets."""
-        return self._gate.for_task(view, self.budget_of(view))
+        passing = self._gate.for_task(view, self.budget_of(view))
+        if view.campaign and (why := self.unreadable.over(view.campaign)):
+            return passing._replace(held=why, for_good=True, unreadable=why)
+        return passing
 
     def budget_of(self, view: TaskView) -> Budget | None:
         """The budget of the task's campaign."""

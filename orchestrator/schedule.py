@@ -180,7 +180,7 @@ def _for_one(facts: Facts, now: datetime) -> Decision | None:
         return Launch(facts.view.id) if due and not facts.gate.held else None
     if facts.alive or not due:
         return None
-    if state in CHECKING:
+    if state in CHECKING and not facts.gate.unreadable:
         return Land(facts.view.id, _base(facts))
     return None
 

@@ -31,6 +31,7 @@ from orchestrator.running.streams import Streams
 from orchestrator.sandboxes.enclosure import Enclosure
 from orchestrator.troubles import Troubles
 from state import messages
+from state.errors import BadFile
 from state.layout import StateDir
 from state.model import LIVE
 from state.times import age
@@ -275,7 +276,13 @@ class Turns:
         """What holds for a task now: a person may have changed its campaign this instant. Raises `BadFile`."""
         if view.campaign:
             self._known.reread_campaign(view.campaign)
-        return self._campaigns.envelope(self._known.fleet, view)
+        try:
+            envelope = self._campaigns.envelope(self._known.fleet, view)
+        except BadFile as error:
+            self._known.unreadable.found(view.campaign, str(error.fault))
+            raise
+        self._known.unreadable.forget(view.campaign)
+        return envelope
 
     def _plan(self, name: str, now: datetime) -> int:
         """Does what the campaign `name` asks for, one decision at a time, each on what the last one left."""
@@ -283,8 +290,12 @@ class Turns:
         done: list[campaigns.Decision] = []
         while (view := self._known.fleet.campaigns.get(name)) is not None:
             fleet = self._known.fleet
+            if view.file is None or view.envelope is None:
+                self._known.unreadable.found(name, str(view.faults[0]))
             spent = self._gate.campaign_spent(name, view.envelope.budgets) if view.envelope else ""
-            decision = next(iter(campaigns.plan(view, fleet.tasks, key in self._acts.busy, spent)), None)
+            unreadable = self._known.unreadable.over(name)
+            plan = campaigns.plan(view, fleet.tasks, key in self._acts.busy, spent, unreadable)
+            decision = next(iter(plan), None)
             if decision is None or decision in done:
                 break
             done.append(decision)

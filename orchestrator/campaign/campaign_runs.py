@@ -215,14 +215,16 @@ class CampaignRuns:
         return frozenset({self._write(decision.campaign, file)})
 
     def _halt(self, decision: campaigns.Halt, fleet: Fleet, now: datetime) -> frozenset[str]:
-        file = self._file(decision.campaign)
-        file.set("STATUS", decision.status)
-        file.set("STOP_REASON", decision.why)
-        # the file first: a run that goes on though its campaign has halted is ended by `plan`, the other way it is not
-        paths = {self._write(decision.campaign, file)}
+        file, paths = None, set()
+        if fleet.campaigns[decision.campaign].file is not None:  # else what cannot be read is a person's to mend
+            file = self._file(decision.campaign)
+            file.set("STATUS", decision.status)
+            file.set("STOP_REASON", decision.why)
+            # the file first: a run that goes on though its campaign has halted is ended by `plan`, the other way not
+            paths.add(self._write(decision.campaign, file))
         if decision.run:
             run = self._run(decision.campaign, decision.run)
-            lines = [line for line in file.history if _at_or_after(line.at, run.started)]
+            lines = [line for line in file.history if _at_or_after(line.at, run.started)] if file else []
             paths.add(
                 self._change_run(
                     decision.campaign,
@@ -233,9 +235,11 @@ class CampaignRuns:
                     why=decision.why,
                     items=len(lines),
                     results=dict(Counter(line.result for line in lines)),
-                    metric_after=file.metric("METRIC_CURRENT"),
+                    metric_after=file.metric("METRIC_CURRENT") if file else "",
                     spent=_spent(fleet, decision.campaign).minus(run.spent_before),
-                    proposals=proposals.of_run(lines, _notes(fleet, decision.campaign, run.started), file.policy),
+                    proposals=proposals.of_run(
+                        lines, _notes(fleet, decision.campaign, run.started), file.policy if file else ()
+                    ),
                 )
             )
         self._events.tell("halt", campaign=decision.campaign, status=decision.status, why=decision.why)
@@ -243,9 +247,10 @@ class CampaignRuns:
             self._tell_person(decision, file)
         return frozenset(paths)
 
-    def _tell_person(self, decision: campaigns.Halt, file: CampaignFile) -> None:
-        done = len(file.queue) - len(file.remaining)
-        body = f"{decision.why or decision.status}\n{done} of {len(file.queue)} items are done. "
+    def _tell_person(self, decision: campaigns.Halt, file: CampaignFile | None) -> None:
+        body = f"{decision.why or decision.status}\n"
+        if file is not None:
+            body += f"{len(file.queue) - len(file.remaining)} of {len(file.queue)} items are done. "
         self._notifier.send(
             f"Opsroom: {decision.campaign} halted: {decision.status}",
             body + campaigns.next_step(decision.campaign, decision.status),

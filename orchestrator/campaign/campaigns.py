@@ -97,12 +97,17 @@ def spec_of(view: CampaignView, item: Item) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plan(view: CampaignView, tasks: dict[str, TaskView], busy: bool, spent: str = "") -> list[Decision]:
+def plan(
+    view: CampaignView, tasks: dict[str, TaskView], busy: bool, spent: str = "", unreadable: str = ""
+) -> list[Decision]:
     """What to do now for one campaign.
 
-    `busy` says that its run is being begun at this moment, `spent` which limit of its budget is reached.
+    `busy` says that its run is being begun at this moment, `spent` which limit of its budget is reached, `unreadable`
+    what has kept everybody for too long from reading what may be done.
     """
     file, envelope = view.file, view.envelope
+    if unreadable and view.runs and view.runs[-1][1].ended is None and (file is None or file.status == "running"):
+        return [Halt(view.name, view.runs[-1][0], "error", unreadable)]
     if file is None or envelope is None:
         return []
     records = _unrecorded(view, tasks)

@@ -122,6 +122,17 @@ def test_without_a_file_or_an_envelope_nothing_is_done() -> None:
     assert plan(campaign(envelope=None), tasks("merged"), busy=False) == []
 
 
+def test_what_nobody_could_read_for_too_long_halts_the_run_whatever_else_there_is() -> None:
+    halt = Halt("twos", 1, "error", "line 3")
+    for parts in ({}, {"file": None}, {"envelope": None}):
+        assert plan(campaign(**parts), tasks("verifying"), busy=False, unreadable="line 3") == [halt]
+    for parts in ({"run": None}, {"file": None, "run": Run(started=NOW, ended=NOW)}):
+        assert halt not in plan(campaign(**parts), {}, busy=False, unreadable="line 3")
+    (paused,) = plan(campaign(status="paused"), {}, busy=False, unreadable="line 3")
+    assert isinstance(paused, Halt)
+    assert paused.status == "paused"
+
+
 def test_the_spec_of_an_item_says_what_it_is() -> None:
     file = campaign().file
     assert file is not None
