@@ -1,4 +1,4 @@
-"""Campaigns of which nobody can read what may be done: waited out for a while, in which somebody may be saving a file."""
+"""Campaigns of which nobody can read what may be done: waited out for a while, for somebody may be saving a file."""
 
 import time
 from collections.abc import Callable
