@@ -51,7 +51,7 @@ def mend(path: Path) -> None:
         ("campaign.toml", "rm {path}", "missing"),
         ("campaign.toml", "echo 'deny = [\"!\"]' >> {path}", "'!'"),
         ("campaign.md", "rm {path}", "missing"),
-        ("campaign.md", "sed -i \"s/^2. b.txt/2. b.txt | checks=don't/\" {path}", "checks=don't: No closing quotation"),
+        ("campaign.md", 'sed -i "s/^2. b.txt/2. b.txt | checks=don\'t/" {path}', "checks=don't: No closing quotation"),
     ],
     ids=["not-toml", "no-envelope", "policy", "no-queue", "own-checks"],
 )
