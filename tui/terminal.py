@@ -1,7 +1,11 @@
 """The terminal that the control room has, also after its process was stopped from outside."""
 
 import contextlib
+import os
+import select
+import signal
 import termios
+import threading
 from typing import Any
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -10,7 +14,7 @@ __all__ = ["TerminalDriver"]
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, which can be stopped and goes on.
+    """Textual's driver, which can be stopped and goes on, and which ends with its terminal.
 
     After a SIGSTOP, for which nobody can prepare, it takes the terminal anew if a shell had it meanwhile. Textual 8.2
     takes every SIGCONT for the end of its own suspension and starts another thread for the same input: from then on two
@@ -21,12 +25,28 @@ class TerminalDriver(LinuxDriver):
     """The terminal's attributes while this has it."""
     _again = False
     """Whether it is taken anew at the moment."""
+    _listens = False
+    """Whether somebody waits for the terminal's end."""
 
     def start_application_mode(self) -> None:
         """Takes the terminal."""
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's own has no types
         with contextlib.suppress(termios.error):  # it is gone
             self._ours = termios.tcgetattr(self.fileno)
+        if not self._listens:
+            self._listens = True
+            threading.Thread(target=self._end_with_the_terminal, name="hang-up", daemon=True).start()
+
+    def _end_with_the_terminal(self) -> None:
+        """Ends the program once the terminal is gone, as SIGHUP does where nobody has it ignored (`nohup`, some CI).
+
+        Textual 8.2 reads the end of its input again and again then, with all of a core, and waits for a write that
+        nobody takes: nothing can be asked of it any more.
+        """
+        terminal = select.poll()
+        terminal.register(self.fileno, 0)  # that it is gone is always told
+        terminal.poll()
+        os._exit(128 + signal.SIGHUP)
 
     def disable_input(self) -> None:
         """Stops reading. What has been typed ahead is thrown away, unless it goes on at once."""

@@ -10,7 +10,7 @@ from state import event_log
 from state.errors import BadFile, Unavailable
 from state.layout import StateDir
 
-__all__ = ["open_control_room", "show", "start_orchestrator", "tui"]
+__all__ = ["check_terminal", "open_control_room", "show", "start_orchestrator", "tui"]
 
 IDLE = 900.0
 """Seconds without anything to do after which an orchestrator that was started along with the control room ends."""
@@ -23,6 +23,7 @@ IDLE = 900.0
 @click.pass_obj
 def tui(explicit: str | None, readonly: bool, theme: str | None, no_mouse: bool) -> None:
     """Open the control room of this repository. Leaving it touches no worker and no orchestrator."""
+    check_terminal()
     from tui.app import run
 
     state = state_dir(explicit)
@@ -37,6 +38,7 @@ def open_control_room(explicit: str | None, *, readonly: bool, theme: str | None
 
 def show(state: StateDir, *, readonly: bool = False, theme: str | None = None) -> None:
     """Opens the control room of `state`, with an orchestrator unless one runs or it is `readonly`."""
+    check_terminal()
     from opsroom.commands.acts import orchestrator_runs
 
     process = None if readonly or orchestrator_runs(state) else start_orchestrator(state)
@@ -45,6 +47,14 @@ def show(state: StateDir, *, readonly: bool = False, theme: str | None = None) -
     if process is not None and process.poll():
         raise Unavailable(f"the orchestrator could not start: {last_words(state)}", todo=f"all of it: {state.log}")
     run(state, readonly=readonly, theme=theme, start_orchestrator=None if readonly else lambda: restart(state))
+
+
+def check_terminal(instead: str = "opsroom status") -> None:
+    """Raises `Unavailable` unless there is a terminal to draw on, and to read keys from. `instead` needs none."""
+    for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
+        if stream is None or not stream.isatty():
+            why = f"the control room needs a terminal, and standard {name} is none"
+            raise Unavailable(why, todo=f"as text: '{instead}'")
 
 
 def restart(state: StateDir) -> None:

@@ -57,6 +57,10 @@ def demo(folder: Path | None, no_tui: bool, speed: float, theme: str | None) -> 
 
     One worker asks a question, one fails a check and is reverted, one stops for a human.
     """
+    from opsroom.commands.control_room import check_terminal, show
+
+    if not no_tui:
+        check_terminal("opsroom demo --no-tui")  # before anything is made
     seconds = ANSWER_SECONDS["plain" if no_tui else "tui"] / (max(speed, 1.0) if no_tui else 1.0)
     # the workers are grandchildren of this process: the orchestrator hands its environment on
     os.environ |= {"OPSROOM_DEMO_SPEED": f"{speed:g}", "OPSROOM_DEMO_ANSWER_SECONDS": f"{seconds:g}"}
@@ -68,8 +72,6 @@ def demo(folder: Path | None, no_tui: bool, speed: float, theme: str | None) -> 
     if no_tui:
         _run_to_the_end(state)
     else:
-        from opsroom.commands.control_room import show
-
         show(state, theme=theme)
     click.echo(_where(top))
     if no_tui:

@@ -124,9 +124,11 @@ def test_without_a_file_or_an_envelope_nothing_is_done() -> None:
 
 def test_what_nobody_could_read_for_too_long_halts_the_run_whatever_else_there_is() -> None:
     halt = Halt("twos", 1, "error", "line 3")
-    for parts in ({}, {"file": None}, {"envelope": None}):
+    running: list[dict[str, Any]] = [{}, {"file": None}, {"envelope": None}]
+    for parts in running:
         assert plan(campaign(**parts), tasks("verifying"), busy=False, unreadable="line 3") == [halt]
-    for parts in ({"run": None}, {"file": None, "run": Run(started=NOW, ended=NOW)}):
+    over: list[dict[str, Any]] = [{"run": None}, {"file": None, "run": Run(started=NOW, ended=NOW)}]
+    for parts in over:
         assert halt not in plan(campaign(**parts), {}, busy=False, unreadable="line 3")
     (paused,) = plan(campaign(status="paused"), {}, busy=False, unreadable="line 3")
     assert isinstance(paused, Halt)
