@@ -1,7 +1,11 @@
-"""The terminal that the control room has, also after its process was stopped from outside."""
+"""The terminal that the control room has, also after its process was stopped from outside, and until it is gone."""
 
 import contextlib
+import os
+import select
+import signal
 import termios
+import threading
 from typing import Any
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -10,7 +14,7 @@ __all__ = ["TerminalDriver"]
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, which can be stopped and goes on.
+    """Textual's driver, which can be stopped and goes on, and ends with its terminal.
 
     After a SIGSTOP, for which nobody can prepare, it takes the terminal anew if a shell had it meanwhile. Textual 8.2
     takes every SIGCONT for the end of its own suspension and starts another thread for the same input: from then on two
@@ -21,12 +25,23 @@ class TerminalDriver(LinuxDriver):
     """The terminal's attributes while this has it."""
     _again = False
     """Whether it is taken anew at the moment."""
+    _watched = False
+    """Whether it is noticed when the terminal goes."""
 
     def start_application_mode(self) -> None:
         """Takes the terminal."""
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's own has no types
         with contextlib.suppress(termios.error):  # it is gone
             self._ours = termios.tcgetattr(self.fileno)
+        if not self._watched and os.isatty(self.fileno):
+            self._watched = True
+            threading.Thread(target=self._end_with_terminal, name="opsroom-terminal", daemon=True).start()
+
+    def _end_with_terminal(self) -> None:
+        gone = select.poll()
+        gone.register(self.fileno, 0)  # a hangup is told unasked
+        gone.poll()
+        os._exit(128 + signal.SIGHUP)  # nobody is left to say anything to
 
     def disable_input(self) -> None:
         """Stops reading. What has been typed ahead is thrown away, unless it goes on at once."""
