@@ -121,7 +121,7 @@ def opened_on_a_campaign(
         await person.press("enter")
         await person.sees("9 · src/click/testing.py")
         await person.press(*keys)
-        await person.pilot.pause()
+        await person.settled()
 
     return app, settle
 
