@@ -14,6 +14,7 @@ __all__ = ["Act", "Acts", "act_line", "campaign_verb", "pause_verb", "refusal"]
 PATIENCE = timedelta(seconds=10)
 """How long an act waits before it is said that nobody is there to take it."""
 KEPT = 100
+"""Acts that are kept. More of them where so many are open: what becomes of one is still to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ class Acts:
         """Notes that something is being sent."""
         act = Act(self._next, label, at, done, to_worker)
         self._next += 1
-        self._acts.pop(self._next - KEPT, None)
+        settled = [number for number, one in self._acts.items() if not one.open]
+        for number in settled[: max(0, len(self._acts) + 1 - KEPT)]:
+            del self._acts[number]
         return self._set(act)
 
     def sent(self, number: int, name: str, why: str = "") -> Act:

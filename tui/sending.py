@@ -138,6 +138,8 @@ class Sending(App[None], inherit_bindings=False):
 
     def on_sending_concluded(self, message: Concluded) -> None:
         """What became of an act is known."""
+        if not self.acts.is_open(message.number):
+            return  # two have looked, and the other was faster
         act = self.acts.settle(message.number, message.outcome)
         if act.fate == "refused":
             self._reopen(act.number)

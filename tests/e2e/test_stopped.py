@@ -1,4 +1,4 @@
-"""A control room that was stopped from outside, and goes on: by a shell's `fg`, or by whoever stopped it."""
+"""A control room that was stopped from outside and goes on, by a shell's `fg` or without; or has lost its terminal."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ import pytest
 
 from state import commands
 from state.layout import StateDir
-from tests.e2e.conftest import OPSROOM, Open
-from tests.e2e.terminals import Terminal
+from tests.e2e.conftest import OPSROOM, Open, environment
+from tests.e2e.terminals import PyteTerminal, Terminal
 from tests.e2e.test_campaign_screen import control_room
 
 WORDS = "The quick brown fox jumps over the lazy dog, 0123456789 times. " * 3
@@ -92,3 +92,12 @@ def test_whoever_stopped_it_lets_it_go_on(tmp_path: Path, open_terminal: Open) -
         os.kill(running_in(top), signal.SIGSTOP)
         os.kill(running_in(top), signal.SIGCONT)
     notes_are_taken_word_by_word(terminal, top)
+
+
+def test_it_ends_with_its_terminal_also_where_whoever_started_it_ignores_hangups(tmp_path: Path) -> None:
+    top = control_room(tmp_path, "running")
+    command = ("sh", "-c", f"trap '' HUP; exec {OPSROOM} tui")
+    with PyteTerminal(command, columns=80, rows=24, cwd=top, environment=environment()) as terminal:
+        terminal.see("▾ strict-typing")
+        terminal.hang_up()
+        assert terminal.ends() == 128 + signal.SIGHUP

@@ -16,7 +16,9 @@ ENVELOPE = '[metric]\nname = "lines"\ncommand = ["sh", "-c", "cat *.txt | wc -l"
 
 
 def at_work(story: Story, task: str = "twos-0001") -> None:
+    """Waits until the worker of `task` works, and the orchestrator has noticed: till then its task is starting."""
     story.wait((story.state.task(task).root / "on").exists, f"{task} to be at work")
+    story.wait_for_state(task, "running")
 
 
 def status(story: Story) -> str:

@@ -18,6 +18,7 @@ from state.messages import Message
 from state.model import Command, decode
 from tests.tui.builder import NOW, FleetBuilder
 from tui.app import OpsroomApp
+from tui.key_order import TURNS
 
 PATIENCE = 60.0
 """Seconds until a condition that does not come true fails the test; met conditions cost a few milliseconds."""
@@ -57,9 +58,10 @@ class Person:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
+        await self.settled()
 
     async def type(self, text: str) -> None:
-        await self.pilot.press(*(_key(one) for one in text))
+        await self.press(*(_key(one) for one in text))
 
     async def burst(self, *keys: str, gap: int = 0) -> None:
         """Keys as a slow connection brings them: the next comes when the loop has turned `gap` times, done or not."""
@@ -70,6 +72,36 @@ class Person:
             for _ in range(gap):
                 await asyncio.sleep(0)
 
+    async def settled(self) -> None:
+        """Waits until what was pressed or told has had its effect and is drawn, so far as no thread has a part in it.
+
+        The pilot's own pauses end when this process has taken little of a processor for a while, which is so as well
+        while others have it: then keys and messages are still on their way.
+        """
+        deadline = time.monotonic() + PATIENCE
+        calm = False
+        while not calm:
+            assert time.monotonic() < deadline, f"never settled\n{self.screen}"
+            await self.pilot.pause()
+            calm = not self._busy()
+            for _ in range(TURNS):  # a message that was taken from its queue is on its way yet
+                await asyncio.sleep(0)
+                calm = calm and not self._busy()
+
+    def _busy(self) -> bool:
+        if not self.app.is_running:
+            return False
+        keys, screen = self.app._keys, self.app.screen
+        return bool(
+            keys._under_way
+            or keys._waiting
+            or any(one.message_queue_size for one in (self.app, *screen.walk_children(with_self=True)))
+            or screen._layout_required
+            or screen._repaint_required
+            or screen._dirty_widgets
+            or screen._callbacks
+        )
+
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Waits until `condition` holds."""
         deadline = time.monotonic() + PATIENCE
@@ -78,7 +110,7 @@ class Person:
                 raise AssertionError(f"never came true: {what or condition}\n{self.screen}")
             await self.pilot.pause()
             await asyncio.sleep(0.005)
-        await self.pilot.pause()
+        await self.settled()
 
     async def sees(self, *texts: str) -> None:
         """Waits until each of `texts` is on the screen."""
@@ -97,7 +129,7 @@ class Person:
         """Lets time pass on the app's clock."""
         self.clock.forward(**span)
         self.app.tick()
-        await self.pilot.pause()
+        await self.settled()
 
     @property
     def sent(self) -> list[Command]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from state.model import Outcome
 from tests.tui.builder import NOW
-from tui.acts import Acts, act_line
+from tui.acts import KEPT, Acts, act_line
 from tui.text import plain
 
 DONE = Path("/s/inbox/done")
@@ -59,3 +59,15 @@ def test_an_outcome_that_is_no_word_of_the_protocol_is_a_refusal() -> None:
     act = acts.begin("pause a", NOW, DONE)
     acts.sent(act.number, "1.toml")
     assert acts.settle(act.number, Outcome(outcome="perhaps", at=NOW, by="o")).why == "perhaps"
+
+
+def test_of_acts_that_are_over_the_newest_are_kept_and_of_open_ones_all() -> None:
+    acts = Acts()
+    slow = acts.begin("the disk takes its time", NOW, DONE)
+    for number in range(2 * KEPT):
+        act = acts.begin(f"pause {number}", NOW, DONE)
+        acts.sent(act.number, f"{number}.toml")
+        acts.settle(act.number, ACCEPTED)
+    assert len(acts._acts) == KEPT
+    assert acts.sent(slow.number, "slow.toml").fate == "sent"
+    assert acts.settle(slow.number, ACCEPTED).fate == "taken"

@@ -13,7 +13,7 @@ async def test_every_line_is_as_wide_as_the_screen(click: FleetBuilder, size: tu
     async with opened(click, size=size) as person:
         for keys in ((), ("n",), ("enter",), ("4",), ("escape", "a"), ("escape", "question_mark")):
             await person.press(*keys)
-            await person.pilot.pause()
+            await person.settled()
             strips = person.app.screen._compositor.render_strips()
             assert [strip.cell_length for strip in strips] == [size[0]] * size[1]
             assert "need you" in person.screen or size[0] <= 40
@@ -75,7 +75,7 @@ async def test_many_sizes_in_a_row(click: FleetBuilder) -> None:
         await person.press("n", "a")
         for size in (*SIZES, *reversed(SIZES)):
             await person.pilot.resize_terminal(*size)
-            await person.pilot.pause()
+            await person.settled()
         await person.press("escape")
         await person.pilot.resize_terminal(120, 40)
         await person.sees("003 src/click/types.py", "1 Status  2 Checkpoint")

@@ -15,6 +15,7 @@ from tests.tui.repositories import with_a_past
 from tests.tui.room import Clock, Person
 from tui.app import OpsroomApp
 from tui.text import plain
+from tui.widgets.typing_line import TypingLine
 
 
 @pytest.mark.parametrize("theme", ["opsroom-dark", "opsroom-light", "terminal"])
@@ -121,7 +122,7 @@ def opened_on_a_campaign(
         await person.press("enter")
         await person.sees("9 · src/click/testing.py")
         await person.press(*keys)
-        await person.pilot.pause()
+        await person.settled()
 
     return app, settle
 
@@ -161,6 +162,8 @@ def opened_on_the_past(
         await person.until(lambda: not app.fleet.snapshot.reading)
         await person.press("H")
         await person.until(lambda: app.history and app.history.ready and app.history.past.commits)
+        for line in app.screen.query(TypingLine):
+            line.cursor_blink = False  # it is there every other half second, whenever the picture is taken
         for key in keys:
             await person.press(key)
             await person.until(read, "the commit read, which the next key may scroll")

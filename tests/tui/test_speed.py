@@ -54,7 +54,7 @@ async def test_what_is_out_of_sight_draws_nothing(tmp_path: Path) -> None:
         drawn = Drawn(person)
         fleet.status("0250", "retrying", since=NOW)
         await person.until(lambda: person.app.fleet.snapshot.fleet.tasks["0250"].state == "retrying")
-        await person.pilot.pause()
+        await person.settled()
         assert drawn.regions == []
 
 

@@ -2,12 +2,14 @@
 
 import pytest
 
+from state import commands
 from state.layout import StateDir
 from state.model import Command
 from tests.tui.builder import NOW, FleetBuilder, ago
 from tests.tui.room import opened
 from tui import post
 from tui.post import Posted
+from tui.sending import Sending
 
 WORKS = "task:typing-imports-004"
 
@@ -57,7 +59,7 @@ async def test_the_second_press_must_come_soon(click: FleetBuilder) -> None:
         await person.press("x")
         await person.wait(seconds=4)
         await person.press("x")
-        await person.pilot.pause()
+        await person.settled()
         assert person.sent == []
 
 
@@ -65,7 +67,7 @@ async def test_the_second_press_must_mean_the_same_task(click: FleetBuilder) -> 
     async with opened(click) as person:
         await person.select(WORKS)
         await person.press("x", "j", "x")
-        await person.pilot.pause()
+        await person.settled()
         assert person.sent == []
         await person.sees("x again within 3 s stops typing-imports-005")
 
@@ -116,7 +118,7 @@ async def test_a_message_thought_better_of_is_not_sent(click: FleetBuilder) -> N
         await person.press("m")
         await person.type("hm")
         await person.press("escape")
-        await person.pilot.pause()
+        await person.settled()
         assert person.told("typing-imports-004") == []
         assert person.app.fleet.tasks.has_focus
 
@@ -156,6 +158,24 @@ async def test_an_outcome_that_is_there_before_its_name_is_known_is_found(click:
 
         person.app.send("pause 0042", done, write_and_conclude)
         await person.sees("pause 0042  taken")
+
+
+async def test_an_outcome_that_two_have_read_is_told_once(click: FleetBuilder) -> None:
+    async with opened(click) as person:
+        await person.select(WORKS)
+        await person.press("p")
+        name, _ = await person.sends_one()
+        await person.until(lambda: person.app.acts.shown and person.app.acts.shown.fate == "sent")
+        act = person.app.acts.shown
+        assert act is not None
+        click.conclude(name)
+        await person.sees("pause typing-imports-004  taken")
+        await person.press("y")
+        outcome = commands.outcome_of(click.state, act.done, name)
+        assert outcome is not None
+        person.app.post_message(Sending.Concluded(act.number, outcome))
+        await person.settled()
+        assert "copied typing-imports-004" in person.screen
 
 
 async def test_read_only_sends_nothing(click: FleetBuilder) -> None:

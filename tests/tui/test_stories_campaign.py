@@ -169,7 +169,7 @@ async def test_every_line_is_as_wide_as_the_screen(strict: FleetBuilder, size: t
     async with looking(strict, size=size) as person:
         for keys in ((), *((key,) for key in "12345"), ("escape", "o"), ("escape", "e"), ("escape", "G")):
             await person.press(*keys)
-            await person.pilot.pause()
+            await person.settled()
             strips = person.app.screen._compositor.render_strips()
             assert [strip.cell_length for strip in strips] == [size[0]] * size[1]
 
@@ -180,7 +180,7 @@ async def test_resizing_keeps_what_is_read(strict: FleetBuilder) -> None:
         await person.until(lambda: screen_of(person).panes.widget.has_focus)
         for size in ((80, 24), (40, 10), (100, 24)):
             await person.pilot.resize_terminal(*size)
-            await person.pilot.pause()
+            await person.settled()
             assert screen_of(person).panes.widget.has_focus
         await person.pilot.resize_terminal(80, 24)
         await person.sees("2 stop after 50m")
@@ -317,7 +317,7 @@ async def test_a_move_thought_better_of_is_not_sent(strict: FleetBuilder) -> Non
             await person.press(key)
             await person.type("x" if key != "e" else "")
             await person.press("escape")
-            await person.pilot.pause()
+            await person.settled()
             assert screen_of(person).list.has_focus
         assert person.sent == []
 
@@ -399,7 +399,7 @@ async def test_read_only_sends_nothing(strict: FleetBuilder) -> None:
         await go_to(person, 9)
         for key in ("p", "d", "s", "r", "K", "J", "w", "o", "N", "D", "e", "5", "j", "plus", "enter"):
             await person.press(key)
-            await person.pilot.pause()
+            await person.settled()
             assert not screen_of(person).prompt.purpose
             if key not in ("5", "j"):
                 await person.sees("read-only: nothing is")
@@ -467,7 +467,7 @@ async def test_of_ten_thousand_items_only_those_in_sight_are_made(tmp_path: Path
         assert len(set(made)) < 4 * screen.list.size.height
         made.clear()
         person.app.tick()
-        await person.pilot.pause()
+        await person.settled()
         assert len(set(made)) <= screen.list.size.height
 
 
@@ -476,7 +476,7 @@ async def test_a_second_draws_nothing_where_no_age_changes(strict: FleetBuilder)
         strict.status(f"{NAME}-{index:04}", state, since=NOW.replace(hour=1), attempt=1)
     async with looking(strict) as person:
         screen = screen_of(person)
-        await person.pilot.pause()
+        await person.settled()
         drawn: list[object] = []
         for widget in screen.query("*"):
             refresh = widget.refresh

@@ -367,7 +367,7 @@ async def test_of_ten_thousand_commits_only_those_in_sight_are_made(empty: Fleet
         assert len(set(made)) < 4 * screen.lines.size.height
         made.clear()
         person.app.tick()
-        await person.pilot.pause()
+        await person.settled()
         assert len(set(made)) <= screen.lines.size.height
 
 

@@ -52,7 +52,7 @@ async def test_leaving_the_answer_sends_nothing(click: FleetBuilder) -> None:
 async def test_an_empty_answer_is_none(click: FleetBuilder) -> None:
     async with opened(click) as person:
         await person.press("a", "space", "enter")
-        await person.pilot.pause()
+        await person.settled()
         assert person.told(ASKS) == []
         assert person.app.fleet.needs.answering
 
@@ -97,7 +97,7 @@ async def test_n_goes_round_everything_that_needs_a_person(click: FleetBuilder) 
         seen = []
         for _ in range(4):
             await person.press("n")
-            await person.pilot.pause()
+            await person.settled()
             row = person.app.fleet.row
             seen.append(row.key if row else "")
         assert seen == [f"task:{ASKS}", "task:typing-imports-008", "task:0041", f"task:{ASKS}"]

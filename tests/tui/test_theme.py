@@ -70,7 +70,7 @@ async def test_the_terminal_theme_uses_only_the_terminals_own_colours(click: Fle
     async with opened(click, theme="terminal") as person:
         for keys in (("n",), ("a",), ("escape", "slash"), ("escape", "question_mark"), ("escape", "colon")):
             await person.press(*keys)
-            await person.pilot.pause()
+            await person.settled()
             for strip in person.app.screen._compositor.render_strips():
                 for text, style, _ in strip:
                     for color in (style.color, style.bgcolor) if style else ():

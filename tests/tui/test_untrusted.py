@@ -107,7 +107,7 @@ async def test_nothing_obeyed_by_a_terminal_reaches_the_screen(hostile: FleetBui
                 await person.pilot.pause(0.07)
                 check(person.app.screen._compositor.render_strips())
             await person.press("tab", "left_square_bracket")
-            await person.pilot.pause()
+            await person.settled()
             check(person.app.screen._compositor.render_strips())
             await person.press("escape")
         await person.select("task:b")
@@ -117,7 +117,7 @@ async def test_nothing_obeyed_by_a_terminal_reaches_the_screen(hostile: FleetBui
         await person.press("1")
         for entry in person.app.fleet.needs.entries:
             await person.press("n")
-            await person.pilot.pause()
+            await person.settled()
             check(person.app.screen._compositor.render_strips())
             assert entry
         await person.press("slash")
@@ -127,7 +127,7 @@ async def test_nothing_obeyed_by_a_terminal_reaches_the_screen(hostile: FleetBui
         await person.select("task:a")
         for keys_pressed in (("a",), ("escape", "m"), ("escape", "p"), ("x",), ("y",)):
             await person.press(*keys_pressed)
-            await person.pilot.pause()
+            await person.settled()
             check(person.app.screen._compositor.render_strips())
         assert person.app.is_running
 
@@ -206,7 +206,7 @@ async def test_a_campaign_says_nothing_to_a_terminal_either(
         assert len(person.app.campaign.queue) == 4
         for key in ("g", "s", "escape", "j", "j", "j", "y", "o", "escape", "e", "escape", *"12345", "j"):
             await person.press(key)
-            await person.pilot.pause()
+            await person.settled()
             check(person.app.screen._compositor.render_strips())
         await person.press("plus")
         name, command = await person.sends_one()
