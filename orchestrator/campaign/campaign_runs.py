@@ -126,6 +126,8 @@ class CampaignRuns:
             file.set("METRIC_CURRENT", value)
         if file.counter("NO_PROGRESS_COUNT"):  # a person has looked and started it: it may try again
             file.set("NO_PROGRESS_COUNT", 0)
+        # the file first: a run that has a branch is not begun again, and what the file is to say would be lost
+        written = self._write(name, file)
         path = self._change_run(
             name,
             begun.run,
@@ -135,7 +137,7 @@ class CampaignRuns:
             spent_before=_spent(fleet, name),
         )
         self._events.tell("run", campaign=name, run=begun.run, branch=begun.branch, metric=value)
-        return frozenset({path, self._write(name, file)})
+        return frozenset({path, written})
 
     def _baselines(self, view: CampaignView, file: CampaignFile, measured: dict[str, str]) -> dict[str, str]:
         """What each metric was before the campaign's first run that knew it."""
