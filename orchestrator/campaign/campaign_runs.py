@@ -213,8 +213,9 @@ class CampaignRuns:
         progress = progress and envelope is not None and campaigns.is_progress(envelope, before, after)
         file.set("NO_PROGRESS_COUNT", 0 if progress else file.counter("NO_PROGRESS_COUNT") + 1)
         file.set("NEXT_INDEX", file.first_open)
+        path = self._write(decision.campaign, file)  # before it is told: what cannot be written is tried at each turn
         self._events.tell("item", campaign=decision.campaign, index=item.index, result=decision.result, task=view.id)
-        return frozenset({self._write(decision.campaign, file)})
+        return frozenset({path})
 
     def _halt(self, decision: campaigns.Halt, fleet: Fleet, now: datetime) -> frozenset[str]:
         file = self._file(decision.campaign)

@@ -284,3 +284,19 @@ def test_who_is_killed_at_either_write_of_a_run_that_begins_loses_nothing_of_wha
     assert view.file is not None
     assert (view.file.headers["METRIC_START"], view.file.headers["METRIC_CURRENT"]) == ("1", "2")
     assert [(run.halted, run.metric_before, run.metric_after) for _, run in view.runs] == [("complete", "1", "2")]
+
+
+def test_who_is_killed_at_the_line_of_an_item_has_not_told_of_it(story: Story) -> None:
+    story.agent("touch $OPSROOM_ITEM")
+    story.campaign("twos", ["a"])
+    story.send("campaign-start", campaign="twos")
+    killed_at(
+        story,
+        "from orchestrator.campaign.campaign_runs import CampaignRuns",
+        "write = CampaignRuns._write",
+        "CampaignRuns._write = lambda runs, name, file, *how, **more:"
+        " file.history and kill() or write(runs, name, file, *how, **more)",
+    )
+    story.up_once()
+    assert story.states() == {"twos-0001": "merged"}
+    assert [event["result"] for event in story.events("item")] == ["success"]
