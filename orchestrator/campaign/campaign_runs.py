@@ -117,7 +117,9 @@ class CampaignRuns:
         if begun.error:
             return self._halt(campaigns.Halt(name, begun.run, "error", begun.error), fleet, now)
         file = self._file(name)
-        view = fleet.campaigns[name]
+        view = fleet.campaigns.get(name)
+        if view is None:  # its folder was moved away and is back: it is read again, and the run begun again
+            return frozenset()
         metric = view.envelope.metric if view.envelope else None
         value = begun.measured.get(metric.name, "") if metric else ""
         if metric and value:
