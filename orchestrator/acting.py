@@ -21,7 +21,7 @@ from orchestrator import agent_commands, agents, mail, prompts, verify
 from orchestrator.campaign import repairs
 from orchestrator.campaign.envelopes import Envelope
 from orchestrator.config import Agent
-from orchestrator.failures import AGENT, CHECKS
+from orchestrator.failures import AGENT, CHECKS, of_attempt
 from orchestrator.repository import clones, merge_queue, trees, worktrees
 from orchestrator.repository.clones import Clone
 from orchestrator.repository.git import GitError, GitLocked
@@ -30,7 +30,7 @@ from orchestrator.sandboxes.enclosure import Enclosure
 from state import event_log, files, locks, messages, secrets
 from state.errors import BadFile, CannotWrite, OpsroomError, Refused
 from state.layout import AttemptDir, StateDir
-from state.model import CHECKING, AgentReport, Launch, encode
+from state.model import CHECKING, AgentReport, Exit, Launch, decode, encode
 from state.times import utc_now
 from state.views import TaskView
 
@@ -113,18 +113,23 @@ def write_wrapper(state: StateDir) -> None:
 
 
 def launch(
-    state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, enclosure: Enclosure, earlier: str
+    state: StateDir, view: TaskView, agent: Agent, envelope: Envelope, enclosure: Enclosure, earlier: str | None
 ) -> Next:
-    """Makes the worktree ready, builds the prompt and starts the attempt. `earlier`: how the last one ended."""
+    """Makes the worktree ready, builds the prompt and starts the attempt.
+
+    `earlier` says how the last one ended; None where the status no longer does, for this one was being started before.
+    """
     assert view.task is not None and view.status is not None  # noqa: S101 - only readable tasks are launched
     number = view.status.attempt
     folder, attempt = state.task(view.id), state.task(view.id).attempt(number)
     worktree = state.worktree(view.id)
-    packet = None
     for last in view.attempts[-1:]:
         _clear(state, view.id, last)
         _collect(state, view, last, envelope.sparse)
-        packet = repairs.read(state, folder.attempt(last))
+    before = [other for other in view.attempts if other < number]  # a start that was cut off left a folder of this one
+    packet = repairs.read(state, folder.attempt(before[-1])) if before else None
+    if earlier is None:
+        earlier = _how_ended(state, view, before[-1]) if before else ""
     again = packet is not None and packet.kind == "conflict"
     try:
         anew, base = not any(attempts.was_started(folder.attempt(n)) for n in view.attempts), view.task.base
@@ -183,6 +188,17 @@ def launch(
         with contextlib.suppress(CannotWrite):  # the attempt runs; it is told once more then
             mail.file_away(state, view.id, message)  # what stands in the prompt counts as read
     return Next("running", STARTING, start=head if again else view.status.start or (head if anew else None))
+
+
+def _how_ended(state: StateDir, view: TaskView, number: int) -> str:
+    """How attempt `number` failed, by its own record; '' where it did not."""
+    record = state.task(view.id).attempt(number).exit
+    ended = None
+    with contextlib.suppress(BadFile):
+        ended = decode(Exit, files.read_text(state.root, record), state.relative(record))
+    own = [message for message in view.outbox if message.attempt in (number, 0)]
+    failure = of_attempt(number, ended, own, False, "", agent_commands.report_of(state, view.id, number))
+    return failure.why if failure else ""
 
 
 def environment_of(state: StateDir, view: TaskView, attempt: int) -> dict[str, str]:

@@ -255,9 +255,10 @@ class Turns:
             return
         agent = msgspec.structs.replace(agent, seconds=self._gate.seconds_for(view, agent, self._known.budget_of(view)))
         number = max(view.status.attempt if view.status else 0, *view.attempts, 0)
+        earlier = None
         if not number or self._known.was_started(view.id, number):
             number += 1
-        earlier = view.status.why if view.status and view.status.why != schedule.ANSWERED else ""
+            earlier = view.status.why if view.status and view.status.why != schedule.ANSWERED else ""
         branch = worktrees.attempt_branch(view.id, number)
         envelope = self._envelope_of(view)  # before the move: it may be one that cannot be kept
         self._move(view, now, "starting", attempt=number, branch=branch)

@@ -175,6 +175,23 @@ class Story:
         self._started.append(process)
         return process
 
+    @contextlib.contextmanager
+    def patient(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Starts an orchestrator that waits at its end for hours, if need be, for what is under way."""
+        program = "from opsroom.__main__ import main; from orchestrator import loop; loop.DRAIN = 9999.0; main()"
+        up = subprocess.Popen(
+            [sys.executable, "-c", program, "up", "--quiet"],
+            cwd=self.repository,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
+        try:
+            yield up
+        finally:
+            up.kill()
+            up.wait(DEADLINE)
+
     def up_once(self) -> str:
         """Runs `opsroom up --once` until nothing is left to do, and returns what it printed; it must end well."""
         said = self.opsroom("up", "--once")

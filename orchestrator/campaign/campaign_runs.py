@@ -117,7 +117,9 @@ class CampaignRuns:
         if begun.error:
             return self._halt(campaigns.Halt(name, begun.run, "error", begun.error), fleet, now)
         file = self._file(name)
-        view = fleet.campaigns[name]
+        view = fleet.campaigns.get(name)
+        if view is None:  # its folder was moved away and is back: it is read again, and the run begun again
+            return frozenset()
         metric = view.envelope.metric if view.envelope else None
         value = begun.measured.get(metric.name, "") if metric else ""
         if metric and value:
@@ -126,6 +128,8 @@ class CampaignRuns:
             file.set("METRIC_CURRENT", value)
         if file.counter("NO_PROGRESS_COUNT"):  # a person has looked and started it: it may try again
             file.set("NO_PROGRESS_COUNT", 0)
+        # the file first: a run that has a branch is not begun again, and what the file is to say would be lost
+        written = self._write(name, file)
         path = self._change_run(
             name,
             begun.run,
@@ -135,7 +139,7 @@ class CampaignRuns:
             spent_before=_spent(fleet, name),
         )
         self._events.tell("run", campaign=name, run=begun.run, branch=begun.branch, metric=value)
-        return frozenset({path, self._write(name, file)})
+        return frozenset({path, written})
 
     def _baselines(self, view: CampaignView, file: CampaignFile, measured: dict[str, str]) -> dict[str, str]:
         """What each metric was before the campaign's first run that knew it."""
@@ -211,8 +215,9 @@ class CampaignRuns:
         progress = progress and envelope is not None and campaigns.is_progress(envelope, before, after)
         file.set("NO_PROGRESS_COUNT", 0 if progress else file.counter("NO_PROGRESS_COUNT") + 1)
         file.set("NEXT_INDEX", file.first_open)
+        path = self._write(decision.campaign, file)  # before it is told: what cannot be written is tried at each turn
         self._events.tell("item", campaign=decision.campaign, index=item.index, result=decision.result, task=view.id)
-        return frozenset({self._write(decision.campaign, file)})
+        return frozenset({path})
 
     def _halt(self, decision: campaigns.Halt, fleet: Fleet, now: datetime) -> frozenset[str]:
         file, paths = None, set()

@@ -71,7 +71,16 @@ class GitLocked(GitError):
             since = f" since {datetime.fromtimestamp(lock.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S} UTC"
         todo = owner or "a git is at work there, or one was killed and left it: remove it if none is"
         super().__init__(f"{lock} is in the way{since}", todo=todo)
-        self.lock = lock
+
+
+class GitBusy(GitLocked):
+    """A worktree that is being added or removed beside stays half made for long. Can be tried again as well."""
+
+    title = "git is busy"
+
+    def __init__(self, said: str) -> None:
+        todo = "a git is adding or removing a worktree, or one was killed at it: remove what it left if none is"
+        GitError.__init__(self, said.removeprefix("fatal: "), todo=todo)
 
 
 class Git:
@@ -146,10 +155,12 @@ class Git:
         return ["git", *SAFE, *known, *arguments], environment
 
     def _call(self, arguments: tuple[str, ...], text: str) -> subprocess.CompletedProcess[str]:
-        for _ in range(HALF_MADE_LOOKS):
+        for looks in range(HALF_MADE_LOOKS, 0, -1):
             done = self._call_once(arguments, text)
-            if not (done.returncode and HALF_MADE.search(done.stderr)):
+            if not (done.returncode and (found := HALF_MADE.search(done.stderr))):
                 break
+            if looks == 1:
+                raise GitBusy(found[0])
             time.sleep(0.05)
         if done.returncode and (found := LOCKED.search(done.stderr)):
             raise GitLocked(Path(found[1]))

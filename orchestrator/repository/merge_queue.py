@@ -107,7 +107,7 @@ def land(change: Change, merging: Callable[[Checked], None], ending: verify.Endi
     """
     try:
         with worktrees.alone(change.folder / "landing.lock") as lock:
-            return _land(change, Git(change.worktree, lock, linked=True), merging, ending)
+            return _land(change, lock, merging, ending)
     except (CannotWrite, GitLocked, Unavailable):
         raise
     except Conflict as error:
@@ -118,7 +118,8 @@ def land(change: Change, merging: Callable[[Checked], None], ending: verify.Endi
         return Landing("failed", f"{error.title}: {error}")
 
 
-def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: verify.Ending) -> Landing:
+def _land(change: Change, lock: int | None, merging: Callable[[Checked], None], ending: verify.Ending) -> Landing:
+    git = Git(change.worktree, lock, linked=True)
     before = _read(change)
     target = git.branch_tip(change.base)
     if target is None:  # it may be made again; its work is on the attempt's branch until then
@@ -126,8 +127,8 @@ def _land(change: Change, git: Git, merging: Callable[[Checked], None], ending: 
     if before is not None and before.commit and git.is_ancestor(before.commit, target):  # landed just before a crash
         return _landed(before)
     if before is not None and not before.commit:
-        worktrees.restore(change.worktree, change.branch, before.tip)
-    tip = worktrees.keep(change.worktree, change.branch, change.message)
+        worktrees.restore(change.worktree, change.branch, before.tip, lock)
+    tip = worktrees.keep(change.worktree, change.branch, change.message, lock)
     if blocked := occupied(git, change.base):  # before the checks are run for nothing
         return Landing("blocked", blocked)
     results: tuple[verify.CheckResult, ...] = ()

@@ -119,9 +119,9 @@ def prepare(
             _unlock(worktree)
             if inside.ask("symbolic-ref", "--short", "HEAD") != branch:
                 if unfinished(inside):
-                    set_aside(worktree, _newest(git, task_id, attempt - 1) or branch)
+                    set_aside(worktree, _newest(git, task_id, attempt - 1) or branch, lock)
                 if at_base:
-                    keep(worktree, _newest(git, task_id, attempt - 1) or branch, "Kept before it begins again")
+                    keep(worktree, _newest(git, task_id, attempt - 1) or branch, "Kept before it begins again", lock)
                 where = [f"refs/heads/{base}"] if at_base else []
                 inside.run("switch", "--quiet", "--no-track", "--force-create", branch, *where)
             return inside.run("rev-parse", "HEAD")
@@ -181,13 +181,13 @@ def scratch(repository: Path, worktree: Path, revision: str, sparse: Sequence[st
             _drop(Git(repository, lock), worktree)
 
 
-def keep(worktree: Path, branch: str, message: str) -> str:
+def keep(worktree: Path, branch: str, message: str, holding: int | None = None) -> str:
     """Commits whatever is uncommitted in `worktree` onto `branch` and returns that branch's tip.
 
-    A worker that worked on a branch of another name is followed, as long as nothing of `branch` is left behind.
-    Raises `Refused` where taking the work would lose or spoil some of it.
+    A worker that worked on a branch of another name is followed, as long as nothing of `branch` is left behind. git is
+    handed the lock that the caller is `holding`. Raises `Refused` where taking the work would lose or spoil some of it.
     """
-    git = Git(worktree, linked=True)
+    git = Git(worktree, holding, linked=True)
     _unlock(worktree)
     if operation := unfinished(git):
         raise Refused(f"the worktree is in the middle of a {operation}", todo=f"look at {worktree}")
@@ -201,12 +201,12 @@ def keep(worktree: Path, branch: str, message: str) -> str:
     return git.run("rev-parse", "HEAD")
 
 
-def restore(worktree: Path, branch: str, tip: str) -> None:
+def restore(worktree: Path, branch: str, tip: str, holding: int | None = None) -> None:
     """Puts `branch` and `worktree` back to `tip`, which has all of the worker's; what lies about besides is not its.
 
-    For a landing that was cut off in its rebase or its checks.
+    For a landing that was cut off in its rebase or its checks. git is handed the lock that the caller is `holding`.
     """
-    git = Git(worktree, linked=True)
+    git = Git(worktree, holding, linked=True)
     _unlock(worktree)
     if operation := unfinished(git):
         git.ask(operation, "--quit")
@@ -214,12 +214,12 @@ def restore(worktree: Path, branch: str, tip: str) -> None:
     git.run("clean", "--quiet", "-d", "--force")
 
 
-def set_aside(worktree: Path, branch: str) -> None:
+def set_aside(worktree: Path, branch: str, holding: int | None = None) -> None:
     """Ends the rebase or merge that a worker left unfinished; all files go, as they lie, to `<branch>-unfinished`.
 
-    The worktree then stands where `branch` does.
+    The worktree then stands where `branch` does. git is handed the lock that the caller is `holding`.
     """
-    git = Git(worktree, linked=True)
+    git = Git(worktree, holding, linked=True)
     git.add_all()
     tree = git.run("write-tree")
     commit = git.run("commit-tree", tree, "-p", "HEAD", text=f"Unfinished {unfinished(git)}, as the worker left it\n")
@@ -249,8 +249,8 @@ def put_away(
             return
         inside = Git(worktree, lock, linked=True)
         if unfinished(inside):
-            set_aside(worktree, branch)
-        keep(worktree, branch, message)
+            set_aside(worktree, branch, lock)
+        keep(worktree, branch, message, lock)
         # the branches first: while there is a worktree, a crash in between is made good
         _drop_landed(inside, task_id, attempt, base, landed)
         if not inside.run("for-each-ref", "--count=1", "--contains", "HEAD", "refs/heads"):

@@ -1,5 +1,7 @@
 """Lock files that a git left which was killed, in a worktree and in the main repository, and those that are alive."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from orchestrator.repository import worktrees
 from orchestrator.repository.git import GitLocked
+from state.flocked import is_flocked
 from state.times import utc_now
 from tests.stories import Story
 
@@ -121,3 +124,25 @@ def test_a_lock_whose_git_lives_is_left_to_it(story: Story) -> None:
     (story.folder / "go").touch()
     assert git.wait(60) == 0
     assert worktrees.keep(worktree, "opsroom/0001/1", "kept") == story.git("rev-parse", "opsroom/0001/1")
+
+
+def test_a_git_that_outlives_its_orchestrator_keeps_the_next_one_from_its_worktree(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, slow = shutil.which("git"), story.folder / "bin" / "git"
+    waits = f"mkdir {story.folder}/first 2> /dev/null && until [ -e {story.folder}/go ]; do sleep 0.05; done"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\ncase " $* " in *" commit "*) {waits};; esac\nexec {real} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    story.agent("echo four >> notes.txt")
+    task = story.spawn()
+    running = story.up()
+    story.wait((story.folder / "first").exists, "the landing to commit what the worker left")
+    story.kill(running)
+    with (story.state.task(task).attempt(1).root / "landing.lock").open() as held:
+        kept_out = is_flocked(held.fileno())
+    (story.folder / "go").touch()
+    assert kept_out
+    story.up_once()
+    assert (story.task(task).state, story.subjects()) == ("merged", ["a task", "first"])

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.running import attempts
 from tests.e2e.terminals import PyteTerminal
 from tests.faults.chaos import left
-from tests.stories import Story, alive, gone
+from tests.stories import DEADLINE, Story, alive, gone
 
 WAITS = (
     "setsid sleep 600 & echo $! >> $OPSROOM_TASK_DIR/own; touch half\n"
@@ -201,6 +201,28 @@ def test_the_metric_of_a_killed_orchestrator_is_ended_and_taken_again(story: Sto
     assert left(story, []) == []
 
 
+def killed_at(story: Story, *lines: str) -> None:
+    """Runs an orchestrator that kills itself where `lines`, which are Python and have `kill`, make it do so."""
+    program = "\n".join(
+        [
+            "import os",
+            f"def kill(*_, **__): os.kill(os.getpid(), {signal.SIGKILL:d})",
+            *lines,
+            "from opsroom.__main__ import main",
+            "main()",
+        ]
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, "up"],
+        cwd=story.repository,
+        env=story.environment(),
+        capture_output=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert killed.returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     ("line", "again"), [("_take", ["attempt 1 was never started"]), ("os.ftruncate", [])], ids=["before", "after"]
 )
@@ -209,23 +231,72 @@ def test_who_is_killed_around_the_start_of_a_supervisor_costs_no_attempt(
 ) -> None:
     story.agent("echo $OPSROOM_ATTEMPT > $OPSROOM_TASK", max_attempts=1)
     task = story.spawn()
-    dies = (
-        "import os\n"
-        "from orchestrator.running import attempts\n"
-        f"attempts.{line} = lambda *arguments: os.kill(os.getpid(), {signal.SIGKILL:d})\n"
-        "from opsroom.__main__ import main\n"
-        "main()\n"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", dies, "up"],
-        cwd=story.repository,
-        env=story.environment(),
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    killed_at(story, "from orchestrator.running import attempts", f"attempts.{line} = kill")
     story.up_once()
     assert (story.task(task).state, story.task(task).attempts) == ("merged", (1,))
     assert [event["why"] for event in story.events("move", task=task, to="queued")] == again
     assert story.task(task).status.usage.attempts == 1  # type: ignore[union-attr]  # it has one
+    assert "The attempt before this one" not in story.state.task(task).attempt(1).prompt.read_text()
+
+
+DIES_AT_THE_SECOND_START = (
+    "from orchestrator.running import attempts",
+    "start = attempts.start",
+    "attempts.start = lambda root, to, *more: to.root.name == '2' and kill() or start(root, to, *more)",
+)
+
+
+def test_a_worker_is_told_what_to_repair_though_its_first_start_was_cut_off(story: Story) -> None:
+    story.agent("[ $OPSROOM_ATTEMPT = 1 ] && echo bad > made || echo good > made")
+    check = '[[checks]]\nname = "no bad"\ncommand = ["sh", "-c", "! grep bad made"]\n'
+    story.campaign("twos", ["made"], envelope=f"repairs = 1\n{check}")
+    story.send("campaign-start", campaign="twos")
+    killed_at(story, *DIES_AT_THE_SECOND_START)
+    assert story.state.task("twos-0001").attempt(2).root.is_dir()
+    story.up_once()
+    assert (story.task("twos-0001").state, story.task("twos-0001").attempts) == ("merged", (1, 2))
+    told = story.state.task("twos-0001").attempt(2).prompt.read_text()
+    assert "## Repair your change\nIt was not taken: check no bad failed (exit status 1): bad." in told
+
+
+def test_a_worker_is_told_how_the_attempt_before_ended_though_its_first_start_was_cut_off(story: Story) -> None:
+    story.agent("[ $OPSROOM_ATTEMPT = 1 ] && exit 7; touch made")
+    task = story.spawn()
+    killed_at(story, *DIES_AT_THE_SECOND_START)
+    story.up_once()
+    assert (story.task(task).state, story.task(task).attempts) == ("merged", (1, 2))
+    told = story.state.task(task).attempt(2).prompt.read_text()
+    assert told.endswith("\n## The attempt before this one\nattempt 1 exited with status 7\n")
+
+
+@pytest.mark.parametrize("write", ["_change_run", "_write"])
+def test_who_is_killed_at_either_write_of_a_run_that_begins_loses_nothing_of_what_was_measured(
+    story: Story, write: str
+) -> None:
+    story.agent("touch $OPSROOM_ITEM")
+    story.campaign("twos", ["a"], envelope='[metric]\nname = "files"\ncommand = ["sh", "-c", "ls | wc -l"]\n')
+    queue = story.state.campaign("twos").queue
+    queue.write_text(queue.read_text().replace("NO_PROGRESS_COUNT: 0", "NO_PROGRESS_COUNT: 7"))
+    story.send("campaign-start", campaign="twos")
+    killed_at(story, "from orchestrator.campaign.campaign_runs import CampaignRuns", f"CampaignRuns.{write} = kill")
+    story.up_once()
+    view = story.campaign_view("twos")
+    assert view.file is not None
+    assert (view.file.headers["METRIC_START"], view.file.headers["METRIC_CURRENT"]) == ("1", "2")
+    assert [(run.halted, run.metric_before, run.metric_after) for _, run in view.runs] == [("complete", "1", "2")]
+
+
+def test_who_is_killed_at_the_line_of_an_item_has_not_told_of_it(story: Story) -> None:
+    story.agent("touch $OPSROOM_ITEM")
+    story.campaign("twos", ["a"])
+    story.send("campaign-start", campaign="twos")
+    killed_at(
+        story,
+        "from orchestrator.campaign.campaign_runs import CampaignRuns",
+        "write = CampaignRuns._write",
+        "CampaignRuns._write = lambda runs, name, file, *how, **more:"
+        " file.history and kill() or write(runs, name, file, *how, **more)",
+    )
+    story.up_once()
+    assert story.states() == {"twos-0001": "merged"}
+    assert [event["result"] for event in story.events("item")] == ["success"]

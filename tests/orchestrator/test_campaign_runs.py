@@ -5,6 +5,11 @@ import re
 
 import pytest
 
+from orchestrator.campaign.campaign_runs import Begun, CampaignRuns
+from orchestrator.config import load
+from orchestrator.events import Events
+from state.times import utc_now
+from state.views import Fleet
 from tests.stories import Story
 
 METRIC = '[metric]\nname = "ones"\ncommand = ["sh", "-c", "cat [a-z].txt | grep -c one || true"]\n'
@@ -338,3 +343,12 @@ def test_killed_in_the_middle_a_campaign_has_one_line_for_each_item(story: Story
         "5",
         "0",
     )
+
+
+def test_a_campaign_that_is_back_before_it_is_read_again_begins_its_run_later(story: Story) -> None:
+    story.agent(SED)
+    story.campaign("twos", ITEMS)
+    before = story.state.campaign("twos").queue.read_bytes()
+    runs = CampaignRuns(story.state, load(story.repository), Events(story.state, utc_now))
+    assert runs.finish("twos", Begun(1, "campaign/twos"), Fleet(), utc_now()) == frozenset()
+    assert story.state.campaign("twos").queue.read_bytes() == before

@@ -12,7 +12,7 @@ from state import commands
 from state.messages import Message, post
 from state.model import Command, Outcome, Task
 from state.times import utc_now
-from tests.stories import Story, alive, gone
+from tests.stories import DEADLINE, Story, alive, gone
 
 WAITS = "touch half; while [ ! -e $OPSROOM_TASK_DIR/go ]; do sleep 0.05; done; echo $OPSROOM_ATTEMPT > $OPSROOM_TASK"
 
@@ -128,12 +128,12 @@ def test_a_landing_that_ends_soon_is_waited_for_at_the_end(story: Story) -> None
         checks=(f"sh -c 'touch {story.folder}/checking; while [ ! -e {story.folder}/go ]; do sleep 0.05; done'",)
     )
     task = story.spawn()
-    first = story.up()
-    story.wait((story.folder / "checking").exists, "the check to run")
-    first.terminate()
-    story.wait(lambda: story.events("ending"), "the orchestrator to end")
-    (story.folder / "go").touch()
-    assert story.finish(first).status == 0
+    with story.patient() as first:
+        story.wait((story.folder / "checking").exists, "the check to run")
+        first.terminate()
+        story.wait(lambda: story.events("ending"), "the orchestrator to end")
+        (story.folder / "go").touch()
+        assert first.wait(DEADLINE) == 0
     assert story.task(task).state == "merged"
 
 

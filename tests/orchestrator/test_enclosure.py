@@ -119,7 +119,7 @@ def test_a_worker_in_its_sandbox_that_is_killed_leaves_nothing_running(story: St
     running = story.up("--once")
     story.wait((story.state.task(task).worker / "begun").exists, "the worker to begin")
     processes = story.processes(task)
-    assert story.opsroom("kill", task).status == 0
+    assert story.outcome(story.send("kill", task=task)).outcome == "accepted"
     story.wait_for_state(task, "cancelled")
     story.finish(running)
     assert not alive(processes.child)

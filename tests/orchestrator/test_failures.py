@@ -97,7 +97,7 @@ def test_an_agent_that_cannot_be_started_fails_at_once(story: Story) -> None:
 def test_an_agent_that_is_not_configured_any_more_fails_the_task(story: Story) -> None:
     story.agent("touch made")
     task = story.spawn()
-    story.up("--idle", "0").wait(timeout=60)
+    story.finish(story.up("--idle", "0"))
     path = story.state.task("0002")
     path.root.mkdir()
     text = story.state.task(task).task.read_text().replace('agent = "worker"', 'agent = "gone"')

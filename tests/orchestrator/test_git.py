@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.repository import worktrees
-from orchestrator.repository.git import Git, GitError
+from orchestrator.repository.git import Git, GitError, GitLocked
 from tests.stories import Story
 
 
@@ -103,8 +103,11 @@ def test_a_ctrl_c_at_the_terminal_does_not_reach_git(story: Story) -> None:
     assert int(group) != os.getpgid(0)  # a terminal signals the foreground process group
 
 
-def test_a_fetch_waits_out_a_worktree_that_is_being_made_beside_it(story: Story) -> None:
-    """git looks at the HEAD of each worktree, and a new one has none for a moment: here for a quarter of a second."""
+def half_made(story: Story) -> tuple[Path, tuple[str, ...]]:
+    """What git keeps of a worktree that is being made, and a fetch that gives up while it is there.
+
+    git looks at the HEAD of each worktree, and a new one has none for a moment.
+    """
     other = story.folder / "other"
     story.git("clone", "--quiet", str(story.repository), str(other))
     story.git(
@@ -114,7 +117,11 @@ def test_a_fetch_waits_out_a_worktree_that_is_being_made_beside_it(story: Story)
     making.mkdir(parents=True)
     for name, text in (("HEAD", "1" * 40), ("commondir", "../.."), ("gitdir", f"{story.folder}/making/.git")):
         (making / name).write_text(f"{text}\n")
-    fetch = ("fetch", "--quiet", str(other), "+refs/heads/main:refs/heads/fetched")
+    return making, ("fetch", "--quiet", str(other), "+refs/heads/main:refs/heads/fetched")
+
+
+def test_a_fetch_waits_out_a_worktree_that_is_being_made_beside_it(story: Story) -> None:
+    making, fetch = half_made(story)
     said = subprocess.run(["git", *fetch], cwd=story.repository, capture_output=True, text=True, check=False).stderr
     assert "bad object worktrees/making/HEAD" in said
     made = threading.Timer(0.25, shutil.rmtree, (making,))
@@ -122,3 +129,14 @@ def test_a_fetch_waits_out_a_worktree_that_is_being_made_beside_it(story: Story)
     Git(story.repository).run(*fetch)
     made.join()
     assert story.subjects("fetched") == ["more", "first"]
+
+
+def test_who_waited_long_for_such_a_worktree_may_try_it_again(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.repository.git.HALF_MADE_LOOKS", 2)
+    making, fetch = half_made(story)
+    with pytest.raises(GitLocked, match=r"^bad object worktrees/making/HEAD; a git is adding or removing a worktree"):
+        Git(story.repository).run(*fetch)
+    with pytest.raises(GitLocked):  # nor is it a no
+        Git(story.repository).ask(*fetch)
+    shutil.rmtree(making)
+    assert Git(story.repository).ask(*fetch) == ""
