@@ -221,7 +221,8 @@ class CampaignRuns:
 
     def _halt(self, decision: campaigns.Halt, fleet: Fleet, now: datetime) -> frozenset[str]:
         file, paths = None, set()
-        if fleet.campaigns[decision.campaign].file is not None:  # else what cannot be read is a person's to mend
+        view = fleet.campaigns.get(decision.campaign)
+        if view is None or view.file is not None:  # else what cannot be read is a person's to mend
             file = self._file(decision.campaign)
             file.set("STATUS", decision.status)
             file.set("STOP_REASON", decision.why)
