@@ -125,12 +125,11 @@ class Turns:
         for task in list(self._known.open):
             self._file_messages(task)
             self._count(task)
-        self._gate.look(
-            self._known.fleet, self._known.living.seconds(self._known.fleet.tasks), self._shortage(now), now
-        )
+        awaited = self._sample(now)  # asked first: what comes in between may be what forbids a launch
+        self._gate.look(self._known.fleet, self._known.living.seconds(self._known.fleet.tasks), self._shortage(), now)
         with self._troubles.trying("holds"):
             self._gate.write()
-        most = 0 if self._sampling.awaited else self._config.orchestrator.max_workers
+        most = 0 if awaited else self._config.orchestrator.max_workers
         decisions = schedule.decide(self._known.facts(), now, most)
         for decision in decisions:
             with self._troubles.trying(decision.task):
@@ -167,11 +166,15 @@ class Turns:
         if self._streams.trouble is not None:
             raise self._streams.trouble
 
-    def _shortage(self, now: datetime) -> str:
-        """What the machine is short of by its newest sample; takes the next one if it is due."""
+    def _sample(self, now: datetime) -> bool:
+        """Takes the next sample of the machine if it is due; whether nothing should be launched without it."""
         with self._troubles.trying("machine"):
             wanted = any(self._known.fleet.tasks[task].state in ("queued", "retrying") for task in self._known.open)
             self._sampling.turn(now, self._known.living.processes(self._known.fleet.tasks), wanted=wanted)
+        return self._sampling.awaited
+
+    def _shortage(self) -> str:
+        """What the machine is short of by its newest sample."""
         machine = self._sampling.machine
         return shortage(machine, self._config.orchestrator) if machine else ""
 

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -88,20 +89,20 @@ class Waiting:
         self._state = state
         self._name = name
         self._sign = state.task(who.task).worker if who.task else None
-        self._quiet = 0.0
-        self._untold = PATIENCE
+        self._begun = self._signed = time.monotonic()
+        self._untold = True
 
     def __call__(self, seconds: float) -> None:
         if info := signal.sigtimedwait(FORWARDED, seconds):
             raise Ended(info.si_signo)
-        self._quiet += seconds
-        if self._sign is not None and self._quiet >= SIGN:
-            self._quiet = 0.0
+        now = time.monotonic()  # a machine that is busy makes more of `seconds` than was asked for
+        if self._sign is not None and now - self._signed >= SIGN:
+            self._signed = now
             with contextlib.suppress(OSError):
                 os.utime(self._sign)
-        if self._untold > 0:
-            self._untold -= seconds
-            if self._untold <= 0 and sys.stderr.isatty():
+        if self._untold and now - self._begun >= PATIENCE:
+            self._untold = False
+            if sys.stderr.isatty():
                 said = f"waiting for lock {self._name}: {who_has(self._state, self._name)}"
                 click.echo(f"opsroom: {clean_line(said, 2000)}", err=True)
 

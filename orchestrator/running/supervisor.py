@@ -39,8 +39,10 @@ from orchestrator.running.plain import BEGUN, Field, children, free_kib, now, nu
 from state.secrets import Masker
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-SWEEPS = 50
-"""How often what was left behind is signalled, a tenth of a second apart, before it is given up."""
+SWEEPS, SWEEP_SECONDS = 50, 5.0
+"""How often, and for how long, what was left behind is signalled at least before it is given up."""
+ASKED = 0.5
+"""Seconds for which it is asked to end before it is killed."""
 WRITE_SECONDS = 7 * 86_400.0
 """For how long the exit record is tried to be written: a disk that is full may have room again."""
 STATUS_FD = 3
@@ -337,18 +339,20 @@ class Supervisor:
     def _sweep(self) -> int:
         """Ends what outlived the worker; returns how many processes that were."""
         seen: set[int] = set()
-        for turn in range(SWEEPS):
-            if not self._reap():
-                break
+        turn, begun = 0, time.monotonic()
+        # by the clock, too: each of many that end ends a turn at once, and takes nothing of the others' time
+        while self._reap() and (turn < SWEEPS or time.monotonic() < begun + SWEEP_SECONDS):
             left = children(os.getpid())
             if not self.boxed:  # else it is the sandbox, which ends as a whole
                 seen.update(left)
-            number = signal.SIGTERM if turn < 5 and not self.boxed else signal.SIGKILL
+            asked = turn == 0 or time.monotonic() < begun + ASKED
+            number = signal.SIGTERM if asked and not self.boxed else signal.SIGKILL
             # not the worker's process group: once the worker was waited for, its number may come to be anybody's
             for pid in left:
                 with contextlib.suppress(OSError):
                     os.kill(pid, number)
             self.waiting.wait(0.1)
+            turn += 1
         return len(seen)
 
 

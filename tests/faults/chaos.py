@@ -26,7 +26,7 @@ if [ -e "$checkpoint" ]; then i=$(cat "$checkpoint") || exit 1; fi
 while [ "$i" -lt {steps} ]; do
     i=$((i + 1))
     {say}
-    mkdir -p "$OPSROOM_TASK"
+    mkdir -p "$OPSROOM_TASK" || exit 1
     echo "$i" > "$OPSROOM_TASK/$i"
     git add --all || exit 1
     git diff --cached --quiet || git commit --quiet --message "$OPSROOM_TASK step $i" || exit 1
@@ -112,7 +112,8 @@ class Chaos:
             return False
         run = self.chance.choice(runs)
         if kind == "supervisor":
-            return kill(run.supervisor, lambda: is_running(run) and has_told(run))
+            with held(run):
+                return kill(run.supervisor, lambda: is_running(run) and has_told(run))
         if kind == "agent":
             return kill(run.child, lambda: is_running(run))
         own = below(run.child)
@@ -174,12 +175,37 @@ def has_told(run: Attempt) -> bool:
     """Whether the number of each step that the worker in `run` went on from stands in a log of its task.
 
     What a supervisor has not written yet when it is killed is lost: while it gets no time, the worker may go on far.
+    The checkpoint that is about to be the next one counts, too: a `mv` that was begun may outlive whoever began it.
     """
     task = Path(run.folder).parents[1]
-    checkpoint = task / "worker" / "checkpoint.md"
-    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    checkpoints = [task / "worker" / name for name in (".next", "checkpoint.md")]  # in the order in which it moves
+    done = [checkpoint.read_text().strip() for checkpoint in checkpoints if checkpoint.exists()]
+    if "" in done:  # it is being written
+        return False
     logs = [log.read_text() for log in task.glob("attempts/*/stdout.log")]
-    return done <= max((int(number) for log in logs for number in STEP.findall(log)), default=0)
+    told = max((int(number) for log in logs for number in STEP.findall(log)), default=0)
+    return all(int(number) <= told for number in done)
+
+
+@contextlib.contextmanager
+def held(run: Attempt) -> Iterator[None]:
+    """Stops what runs by the attempt in `run`, but for its supervisor, so that none of it goes on while one looks."""
+    with contextlib.ExitStack() as opened:
+        processes = []
+        for pid in (run.child, *below(run.child)):
+            with contextlib.suppress(OSError):
+                processes.append(os.pidfd_open(pid))
+                opened.callback(os.close, processes[-1])
+
+        def send(number: signal.Signals) -> None:
+            for process in processes:
+                with contextlib.suppress(OSError):
+                    signal.pidfd_send_signal(process, number)
+
+        if is_running(run):  # asked once the number can't come to mean another process any more
+            send(signal.SIGSTOP)
+            opened.callback(send, signal.SIGCONT)
+        yield
 
 
 def kill(pid: int, is_meant: Callable[[], bool]) -> bool:

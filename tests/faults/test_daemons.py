@@ -101,6 +101,28 @@ def test_a_worker_that_forks_without_end_is_ended(story: Story) -> None:
     assert decode(Exit, attempt.exit.read_text(), "exit.toml").leaked >= 1
 
 
+def test_who_has_something_to_write_at_its_end_has_its_time_however_many_others_end_in_it(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slower = story.folder / "supervisor.py"
+    slower.write_text(
+        "import runpy, time\nright = time.monotonic\n"
+        "time.monotonic = lambda: right() / 20\n"  # so that half a second of its is ten
+        f"runpy.run_path({str(attempts.SUPERVISOR)!r}, run_name='__main__')\n"
+    )
+    monkeypatch.setattr(attempts, "SUPERVISOR", slower)
+    leaves = "trap 'sleep 0.$1; echo $1 >> ended; exit' TERM; echo >> ready; while :; do sleep 0.02; done"
+    (story.folder / "leaves").write_text(leaves)
+    script = "for tenths in 1 2 3 4 5 6 7 8; do setsid sh leaves $tenths & done\n"
+    script += "until [ -e ready ] && [ $(wc -l < ready) = 8 ]; do sleep 0.02; done"
+    attempt = story.state.task("0001").attempt(1)
+    launch = Launch(argv=["sh", "-c", script], cwd=str(story.folder), environment={}, seconds=600.0, grace=5.0)
+    attempts.start(story.state.root, attempt, launch, b"")
+    story.wait(attempt.exit.exists, "the exit record")
+    assert sorted((story.folder / "ended").read_text().split()) == list("12345678")
+    assert decode(Exit, attempt.exit.read_text(), "exit.toml").leaked >= 8
+
+
 def test_a_daemon_of_a_check_ends_with_its_check(story: Story) -> None:
     story.agent("touch made")
     story.configure(checks=(f"sh -c '{daemon(story)}; {begun(story, 1)}'",))

@@ -34,13 +34,13 @@ def in_the_pipe(pid: int) -> int:
 def test_a_worker_that_prints_waits_until_there_is_room(story: Story, disk: Disk) -> None:
     sign = story.folder / "sign"
     gate = f"until [ -e go ]; do touch {sign}; sleep 0.05; done; "  # until then it is not silent
-    attempt = start(story, gate + "seq 1 200000", silence=3.0, signs=[str(sign)])
+    attempt = start(story, gate + "seq 1 200000", silence=8.0, signs=[str(sign)])
     worker = story.processes("0001").child
     with disk.full():
         (story.folder / "go").touch()
         story.wait(lambda: in_the_pipe(worker) >= 65_000, "the pipe to be full")
         full = utc_now()
-        story.wait(lambda: utc_now() - full > timedelta(seconds=5), "more than its silence to go by")
+        story.wait(lambda: utc_now() - full > timedelta(seconds=10), "more than its silence to go by")
         assert alive(worker), "it waits for us, and is not silent"
         assert not attempt.exit.exists()
     record = ended(story, attempt)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from opsroom.commands.lock import Waiting
 from opsroom.commands.show import read_fleet
 from state.locks import Who, hold
 from state.views import LockView
@@ -145,6 +146,19 @@ def test_a_worker_stands_in_the_queue_under_its_task(story: Story) -> None:
         story.wait(lambda: build(story).waiting, "the worker to stand in the queue")
         (ticket,) = build(story).waiting
         assert (ticket.task, ticket.attempt, ticket.what) == ("0007", 1, "make -j")
+
+
+def test_a_worker_that_waits_gives_its_signs_of_life_by_the_clock_however_long_each_pause_takes(story: Story) -> None:
+    worker = story.state.task("0007").worker
+    worker.mkdir(parents=True)
+    os.utime(worker, (0, 0))
+    pause = Waiting(story.state, "build", Who("0007"))
+
+    def given() -> bool:
+        pause(0.0)  # which takes longer than that
+        return worker.stat().st_mtime > 0
+
+    story.wait(given, "a sign of life")
 
 
 def test_who_has_the_lock_is_said_to_who_did_not_get_it(story: Story) -> None:

@@ -81,7 +81,9 @@ def test_an_exit_record_that_comes_while_the_directory_is_read_is_the_one_a_verd
 def test_what_is_removed_while_its_end_is_read_stops_no_other(
     story: Story, monkeypatch: pytest.MonkeyPatch, look: int, what: str
 ) -> None:
-    story.agent("touch $OPSROOM_TASK")
+    # it is seen to run, and so to end: one that ended before anybody looked is read but once
+    seen = """until grep -q '^state = "running"' "$OPSROOM_TASK_DIR/status.toml"; do sleep 0.02; done"""
+    story.agent(f"touch $OPSROOM_TASK; {seen}")
     task = story.spawn()
     folder, looks = story.state.task(task).root, iter(range(1, 100))
     reread = Known.reread

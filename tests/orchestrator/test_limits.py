@@ -152,8 +152,9 @@ def test_an_attempt_has_a_budget_of_its_own(story: Story) -> None:
 
 
 def test_time_is_counted_over_all_attempts_and_over_restarts(story: Story) -> None:
-    story.agent("sleep 0.6; exit 1", max_attempts=50)
-    limit(story, "[budgets.task]\nseconds = 2")
+    # the first one leaves enough for a second, were it started slowly
+    story.agent("[ $OPSROOM_ATTEMPT = 1 ] || sleep 1.5; exit 1", max_attempts=50)
+    limit(story, "[budgets.task]\nseconds = 4")
     task = story.spawn()
     up = story.up()
     story.wait(lambda: len(story.events("move", task=task, to="starting")) > 1, "a second attempt")
@@ -162,11 +163,11 @@ def test_time_is_counted_over_all_attempts_and_over_restarts(story: Story) -> No
     view = story.task(task)
     assert view.status is not None
     assert view.state == "failed"
-    assert view.status.why.startswith("the task's budget of 2 s is used up")
+    assert view.status.why.startswith("the task's budget of 4 s is used up")
     assert view.status.usage.attempts == len(view.attempts) <= 5
     took = [how_it_ended(story, task, number).seconds for number in view.attempts]
     assert view.status.usage.seconds == pytest.approx(sum(took))
-    assert sum(took[:-1]) < 1.8 <= sum(took), "the last one was begun while more than a tenth was left"
+    assert sum(took[:-1]) < 3.6 <= sum(took), "the last one was begun while more than a tenth was left"
 
 
 def test_a_number_of_attempts_is_a_budget_too(story: Story) -> None:
@@ -249,20 +250,20 @@ def test_a_worker_that_gives_no_sign_of_life_is_ended(story: Story) -> None:
 
 @pytest.mark.parametrize("sign", ["echo .", "echo . >&2", "opsroom note .", "echo . | opsroom checkpoint -"])
 def test_each_of_these_is_a_sign_of_life(story: Story, sign: str) -> None:
-    going = "until=$(($(date +%s) + 5)); while [ $(date +%s) -lt $until ]"
-    story.agent(f"{going}; do sleep 0.1; {sign}; done; touch made", silence=3.5, max_attempts=1)
+    going = "until=$(($(date +%s) + 10)); while [ $(date +%s) -lt $until ]"
+    story.agent(f"{going}; do sleep 0.1; {sign}; done; touch made", silence=8.0, max_attempts=1)
     task = story.spawn()
     story.up_once()
     assert story.task(task).state == "merged", story.why(task)
 
 
 def test_a_worker_that_waits_for_a_lock_is_not_silent(story: Story) -> None:
-    story.agent("opsroom lock build -- touch made", silence=4.0, max_attempts=1)
+    story.agent("opsroom lock build -- touch made", silence=8.0, max_attempts=1)
     with locks.hold(story.state, "build", locks.Who("somebody")):
         task = story.spawn()
         up = story.up()
         begun = story.processes(task).started
-        story.wait(lambda: utc_now() - begun > timedelta(seconds=6), "more than its silence to go by")
+        story.wait(lambda: utc_now() - begun > timedelta(seconds=10), "more than its silence to go by")
     story.wait_for_state(task, "merged")
     up.terminate()
     story.finish(up)

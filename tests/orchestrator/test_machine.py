@@ -1,7 +1,9 @@
 """What is left of the machine and what each worker takes of it, by real workers that take something."""
 
+import itertools
 import os
 import threading
+import time
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ import pytest
 
 from orchestrator.config import Limits
 from orchestrator.running import machine as running_machine
+from orchestrator.running import processes
 from orchestrator.running.machine import Sampler, Sampling, percent, shortage
 from state.errors import CannotWrite
 from state.machine import Machine, Worker
@@ -71,6 +74,27 @@ def test_a_worker_takes_what_all_its_processes_take(story: Story) -> None:
 
     story.wait(burnt_more, "half a second of work")
     assert 5 < only_worker(sampler, run).cpu_percent < 130
+
+
+def test_who_has_to_wait_at_a_look_looks_again(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    (story.folder / "burn.py").write_text(BURNS_A_CORE)
+    start(story, f"exec {psutil.Process().exe()} burn.py")
+    burner = psutil.Process(child_of(story, "burner"))
+    run, sampler = story.processes("0001"), Sampler(story.folder, Limits())
+    look, looks = processes.use_below, itertools.count()
+
+    def waits_at_the_first(*given: Any) -> processes.Use:
+        use = look(*given)
+        if next(looks):
+            return use
+        time.sleep(2.0)  # on a machine that gives this thread no time, and the worker much
+        return use._replace(cpu_seconds=use.cpu_seconds - 100)
+
+    monkeypatch.setattr(processes, "use_below", waits_at_the_first)
+    only_worker(sampler, run)
+    used = burner.cpu_times().user
+    story.wait(lambda: burner.cpu_times().user > used + 0.5, "half a second of work")
+    assert only_worker(sampler, run).cpu_percent < 130
 
 
 def test_processes_that_are_gone_before_anybody_looks_are_counted_by_what_they_used(story: Story) -> None:

@@ -362,7 +362,7 @@ def _answer(server: socket.socket) -> None:
         connection.sendall(b"hello")
 
 
-CALL = "import socket; print(socket.create_connection(('127.0.0.1', {port}), 5).recv(5).decode())"
+CALL = "import socket; print(socket.create_connection(('127.0.0.1', {port}), 60).recv(5).decode())"
 
 
 def test_the_network_is_there_when_it_is_on(boxed: Boxed) -> None:

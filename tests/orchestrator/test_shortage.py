@@ -8,6 +8,7 @@ import pytest
 
 from opsroom.commands.show import read_fleet
 from orchestrator.config import load
+from orchestrator.gate import Gate
 from orchestrator.holds import LINGER
 from orchestrator.loop import Orchestrator
 from orchestrator.running import machine
@@ -15,6 +16,7 @@ from state import files
 from state.errors import BadFile
 from state.machine import MACHINE, Machine
 from state.model import decode
+from state.views import Fleet
 from tests.faults.test_clock import Clock
 from tests.stories import Story
 
@@ -83,6 +85,36 @@ def test_nothing_is_launched_before_it_is_known_whether_there_is_a_shortage(
 
     monkeypatch.setattr(machine.Sampler, "sample", late)
     monkeypatch.setattr(machine, "PATIENCE", 0.02)
+    orchestrator = Orchestrator(story.state, load(story.repository))
+    running = threading.Thread(target=orchestrator.run)
+    running.start()
+    story.wait(lambda: story.events("hold"), "the hold to be told")
+    orchestrator.stop()
+    running.join(60)
+    assert story.moves(task) == []
+
+
+def test_a_sample_that_comes_in_the_middle_of_a_turn_is_looked_at_before_anything_is_launched(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.agent("touch made")
+    story.configure(min_free_memory_mib=10**9)
+    task = story.spawn()
+    look, sample, comes = Gate.look, machine.Sampler.sample, threading.Event()
+
+    def late(*given: Any) -> Machine:
+        assert comes.wait(60)
+        return sample(*given)
+
+    def looks_just_before(gate: Gate, fleet: Fleet, *given: Any) -> None:
+        look(gate, fleet, *given)
+        if task in fleet.tasks:
+            comes.set()
+            story.wait(lambda: "machine" not in [one.name for one in threading.enumerate()], "the sample")
+
+    monkeypatch.setattr(machine.Sampler, "sample", late)
+    monkeypatch.setattr(machine, "PATIENCE", 0.02)
+    monkeypatch.setattr(Gate, "look", looks_just_before)
     orchestrator = Orchestrator(story.state, load(story.repository))
     running = threading.Thread(target=orchestrator.run)
     running.start()
