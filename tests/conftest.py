@@ -19,7 +19,11 @@ settings.load_profile("opsroom")
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Has a Ctrl-C reach what is started, also where the tests run in the background of a shell, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Has a Ctrl-C and a hang-up reach what is started, also where the tests run with `&` or `nohup`, which ignore them."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)

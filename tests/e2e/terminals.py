@@ -157,6 +157,7 @@ class PyteTerminal(Terminal):
         self.bytes_written = 0
         pid, descriptor = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as in a terminal, also where the tests run under `nohup`
             # before the program begins: it asks for the size but once
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, columns * 10, rows * 20))
             os.chdir(cwd)
