@@ -19,7 +19,7 @@ settings.load_profile("opsroom")
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Has a Ctrl-C and a hang-up reach what is started, also where the tests run with `&` or `nohup`, which ignore them."""
+    """Has a Ctrl-C and a hang-up reach what is started, also where tests run with `&` or `nohup`: both are ignored."""
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
         signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
