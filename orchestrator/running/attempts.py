@@ -165,9 +165,11 @@ def sweep_metric(campaign: Path) -> int:
 
 def _sweep(marks: set[bytes], outputs: set[str]) -> int:
     killed: set[int] = set()
+    empty = 0
     for _ in range(SWEEPS):
         found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _kill_marked(pid, marks, outputs)]
-        if not found:
+        empty = 0 if found else empty + 1
+        if empty == 2:  # one look misses who is about to become another program, and has no environment meanwhile
             break
         killed.update(found)
         time.sleep(0.05)
