@@ -272,7 +272,8 @@ class NeedsYou(Vertical):
 
     def _send(self, text: str) -> None:
         entry = self.entry
-        if entry and entry.question and text:
+        # what was on its way when the question went would answer another one
+        if self.answering and entry and entry.question and text:
             self.post_message(self.Answered(entry.name, entry.question, text))
             self.leave()
 
