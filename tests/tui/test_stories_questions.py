@@ -141,6 +141,23 @@ async def test_a_question_answered_elsewhere_closes_the_line(click: FleetBuilder
         assert [message.body for message in person.told(ASKS)] == ["by the command line"]
 
 
+async def test_who_types_an_answer_as_the_question_goes_types_on_and_is_told(click: FleetBuilder) -> None:
+    async with opened(click) as person:
+        await person.select("task:typing-imports-004")
+        await person.press("a", "n", "o")
+        (question,) = person.app.fleet.snapshot.fleet.tasks[ASKS].questions
+        click.tell(ASKS, "answer", "by the command line", reply_to=question.name)
+        await person.until(lambda: not person.app.fleet.snapshot.fleet.tasks[ASKS].questions)
+        await person.type(" pp")
+        await person.sees("no pp", "ParamType.convert")
+        await person.press("enter")
+        await person.sees("nothing sent: the question is open no more")
+        assert [message.body for message in person.told(ASKS)] == ["by the command line"]
+        assert person.sent == []
+        assert person.app.fleet.tasks.has_focus
+        await person.sees("Needs you 1/2")
+
+
 @pytest.mark.parametrize("typed", ["", "no"], ids=["digit", "text"])
 async def test_what_is_on_its_way_as_the_question_goes_answers_no_other(click: FleetBuilder, typed: str) -> None:
     click.say("typing-imports-004", "question", "Keep the alias?", NOW - timedelta(seconds=5), options=["yes"])
