@@ -1,5 +1,7 @@
 """What a person sends, and what becomes of it: files written in threads, outcomes read, a word on the activity line."""
 
+import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -64,6 +66,11 @@ class Sending(App[None], inherit_bindings=False):
         self.answered: dict[tuple[str, str], int] = {}
         """Task and name of each question that was answered here, with the number of the act."""
         self._notice: tuple[str, datetime] | None = None
+        self._unwritten: deque[tuple[int, Callable[[], Posted]]] = deque()
+        """What is yet to be written, with the number of its act, in the order in which it was sent."""
+        self._writing = False
+        self._write_lock = threading.Lock()
+        """For the two above."""
 
     def show_activity(self) -> None:
         """Called when what `activity` says may be something else."""
@@ -102,21 +109,33 @@ class Sending(App[None], inherit_bindings=False):
         return self.send(label, self.state.inbox_done, partial(post.command, self.state, sent))
 
     def send(self, label: str, done: Path, write: Callable[[], Posted], *, to_worker: bool = False) -> Act:
-        """Has `write` write in a thread, and follows what becomes of it; `done` is where its outcome will be."""
+        """Has `write` write in a thread, and follows what becomes of it; `done` is where its outcome will be.
+
+        What is sent first is written first: a pause and the word to go on mean another thing the other way round.
+        """
         act = self.acts.begin(label, self.clock(), done, to_worker=to_worker)
         self._notice = None
+        with self._write_lock:
+            self._unwritten.append((act.number, write))
+            begin, self._writing = not self._writing, True
+        if begin:
+            self.run_worker(self._write, thread=True, group="acts")
+        self.show_activity()
+        return act
 
-        def work() -> None:
+    def _write(self) -> None:
+        while True:
+            with self._write_lock:
+                if not self._unwritten:
+                    self._writing = False
+                    return
+                number, write = self._unwritten.popleft()
             try:
                 posted = write()
             except (OpsroomError, OSError) as error:
-                self.post_message(self.Wrote(act.number, None, str(error)))
+                self.post_message(self.Wrote(number, None, str(error)))
             else:
-                self.post_message(self.Wrote(act.number, posted))
-
-        self.run_worker(work, thread=True, group="acts")
-        self.show_activity()
-        return act
+                self.post_message(self.Wrote(number, posted))
 
     def on_sending_wrote(self, message: Wrote) -> None:
         """An act is sent, or could not be."""

@@ -17,6 +17,8 @@ from tui.event_text import EventText
 from tui.text import plain
 
 STATUS = 'state = "running"\nsince = 2026-11-21T10:00:00Z\nby = "orchestrator"\nattempt = 1\n'
+EVERY = 60.0
+"""Seconds between two signs of life: so long that a busy machine takes nobody for dead."""
 TASK = 'title = "{title}"\ncreated = 2026-11-21T10:00:00Z\n'
 
 
@@ -60,7 +62,11 @@ def test_a_table_has_a_line_for_each_task_and_campaign(story: Story) -> None:
 
 def write_machine(story: Story, since: datetime) -> None:
     story.state.lease.write_bytes(
-        encode(Lease(pid=7, host="here", started=since, beat=since, sandbox="none", sandbox_why="no namespaces"))
+        encode(
+            Lease(
+                pid=7, host="here", started=since, beat=since, every=EVERY, sandbox="none", sandbox_why="no namespaces"
+            )
+        )
     )
     worker = Worker(task="0001", attempt=1, cpu_percent=187.4, memory_mib=1290, processes=9)
     left: dict[str, Any] = {
@@ -69,7 +75,7 @@ def write_machine(story: Story, since: datetime) -> None:
         "disk_total_mib": 204_800,
         "disk_free_mib": 81_203,
     }
-    sample = Machine(at=since, every=5.0, host="here", cores=8, load=2.5, workers=[worker], **left)
+    sample = Machine(at=since, every=EVERY, host="here", cores=8, load=2.5, workers=[worker], **left)
     story.state.machine.write_bytes(encode(sample))
     held = Hold(kind="provider", agent="codex\u202e", why="rate limit\x1b[2J", since=since, failures=2)
     story.state.holds.write_bytes(encode(Holds(holds=[held])))

@@ -1,12 +1,14 @@
 """A person steers: pause, resume, stop, retry, message, campaigns; and is told what became of it."""
 
+import threading
+
 import pytest
 
 from state import commands
 from state.layout import StateDir
 from state.model import Command
 from tests.tui.builder import NOW, FleetBuilder, ago
-from tests.tui.room import opened
+from tests.tui.room import PATIENCE, opened
 from tui import post
 from tui.post import Posted
 from tui.sending import Sending
@@ -158,6 +160,27 @@ async def test_an_outcome_that_is_there_before_its_name_is_known_is_found(click:
 
         person.app.send("pause 0042", done, write_and_conclude)
         await person.sees("pause 0042  taken")
+
+
+async def test_what_is_sent_first_is_written_first_however_long_that_takes(click: FleetBuilder) -> None:
+    async with opened(click) as person:
+        done, written, go_on = click.state.inbox_done, list[str](), threading.Event()
+
+        def late() -> Posted:
+            go_on.wait(PATIENCE)
+            written.append("first")
+            return Posted("1.toml")
+
+        def soon() -> Posted:
+            written.append("second")
+            return Posted("2.toml")
+
+        person.app.send("pause 0042", done, late)
+        person.app.send("resume 0042", done, soon)
+        await person.settled()
+        go_on.set()
+        await person.sees("resume 0042  sent")
+        assert written == ["first", "second"]
 
 
 async def test_an_outcome_that_two_have_read_is_told_once(click: FleetBuilder) -> None:

@@ -275,6 +275,17 @@ async def test_items_are_searched_too_and_escape_while_typing_shows_all(fleet: F
         assert screen_of(person).lines.has_focus
 
 
+async def test_who_types_goes_on_to_where_the_campaign_goes_meanwhile(empty: FleetBuilder) -> None:
+    empty.campaign("c", ["a.py"])
+    async with remembering(empty) as person:
+        await person.press("enter", "slash", "r")
+        shutil.rmtree(empty.state.campaign("c").root)
+        await person.until(lambda: not screen_of(person).past.campaigns)
+        await person.type("eq")
+        await person.sees("/ req")
+        assert screen_of(person).words == ["req", "r"]
+
+
 # two runs
 
 

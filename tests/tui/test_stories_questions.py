@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+from textual.widgets import Input
+
 from tests.tui.builder import NOW, FleetBuilder, ago
 from tests.tui.room import opened
 
@@ -136,6 +139,41 @@ async def test_a_question_answered_elsewhere_closes_the_line(click: FleetBuilder
         click.tell(ASKS, "answer", "by the command line", reply_to=question.name)
         await person.until(lambda: not person.app.fleet.needs.answering)
         assert [message.body for message in person.told(ASKS)] == ["by the command line"]
+
+
+async def test_who_types_an_answer_as_the_question_goes_types_on_and_is_told(click: FleetBuilder) -> None:
+    async with opened(click) as person:
+        await person.select("task:typing-imports-004")
+        await person.press("a", "n", "o")
+        (question,) = person.app.fleet.snapshot.fleet.tasks[ASKS].questions
+        click.tell(ASKS, "answer", "by the command line", reply_to=question.name)
+        await person.until(lambda: not person.app.fleet.snapshot.fleet.tasks[ASKS].questions)
+        await person.type(" pp")
+        await person.sees("no pp", "ParamType.convert")
+        await person.press("enter")
+        await person.sees("nothing sent: the question is open no more")
+        assert [message.body for message in person.told(ASKS)] == ["by the command line"]
+        assert person.sent == []
+        assert person.app.fleet.tasks.has_focus
+        await person.sees("Needs you 1/2")
+
+
+@pytest.mark.parametrize("typed", ["", "no"], ids=["digit", "text"])
+async def test_what_is_on_its_way_as_the_question_goes_answers_no_other(click: FleetBuilder, typed: str) -> None:
+    click.say("typing-imports-004", "question", "Keep the alias?", NOW - timedelta(seconds=5), options=["yes"])
+    async with opened(click) as person:
+        await person.sees("Needs you 1/4")
+        await person.press("a", *typed)
+        needs = person.app.fleet.needs
+        assert needs.entry and needs.entry.name == ASKS
+        if typed:
+            needs.post_message(Input.Submitted(needs.query_one(Input), typed))
+        needs.set_entries(tuple(one for one in needs.entries if one.name != ASKS))  # it was answered elsewhere
+        if not typed:
+            await person.burst("1")
+        await person.settled()
+        assert not needs.answering
+        assert person.told(ASKS) == person.told("typing-imports-004") == []
 
 
 async def test_without_a_question_the_key_says_so(empty: FleetBuilder) -> None:

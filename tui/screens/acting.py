@@ -209,6 +209,10 @@ class ActingScreen(Screen[None]):
         self.room.answered[message.task, message.question.name] = act.number
         self.entries_changed()
 
+    def on_needs_you_too_late(self) -> None:
+        """Says why nothing is sent."""
+        self.room.say("nothing sent: the question is open no more")
+
     def on_needs_you_left(self) -> None:
         """Back to where the person came from."""
         self.return_focus()

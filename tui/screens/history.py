@@ -288,7 +288,8 @@ class HistoryScreen(HistoryActing):
         self.loader.forget()
         self.reading, self._change = "", []
         self._arrange()
-        self.set_focus(self.lines)
+        if not self.prompt.purpose:  # what is typed on a line would act on the list
+            self.set_focus(self.lines)
         self._show_about(top=True)
         self._show_head()
         self.show_keys()

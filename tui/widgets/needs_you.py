@@ -121,6 +121,9 @@ class NeedsYou(Vertical):
             self.question = question
             self.text = text
 
+    class TooLate(Message):
+        """What was typed answers a question that is open no more."""
+
     class Left(Message):
         """The line to answer on was left."""
 
@@ -152,19 +155,27 @@ class NeedsYou(Vertical):
 
     @property
     def entry(self) -> Entry | None:
-        """The one that is shown."""
+        """The one that is shown; None as well while an answer is typed to one that is no more."""
         for entry in self._entries:
             if entry.id == self._entry_id:
                 return entry
-        return self._entries[0] if self._entries else None
+        return self._entries[0] if self._entries and not self.answering else None
 
     def set_entries(self, entries: tuple[Entry, ...]) -> None:
-        """Makes `entries` what there is; the one that is shown stays, if it is still there."""
-        if self.answering and not any(entry.id == self._entry_id for entry in entries):
-            self.leave()  # it was answered elsewhere, or its worker ended
+        """Makes `entries` what there is; the one that is shown stays, if it is still there.
+
+        Where it was answered elsewhere, or its worker has ended, the line to answer on closes, unless something stands
+        on it: who types would go on at the list, where each letter acts.
+        """
+        gone = self.answering and not any(entry.id == self._entry_id for entry in entries)
+        if gone and not self._line.value:
+            self.leave()
         self._entries = entries
-        self.set_class(not entries, "-none")
+        self._hide_if_empty()
         self.redraw()
+
+    def _hide_if_empty(self) -> None:
+        self.set_class(not self._entries and not self.answering, "-none")
 
     def choose(self, key: str) -> bool:
         """Notes that the row with `key` is selected, and shows its first entry, else the oldest of all."""
@@ -259,6 +270,7 @@ class NeedsYou(Vertical):
             self.answering = False
             self.remove_class("-answering")
             self._line.value = ""
+            self._hide_if_empty()
             self.redraw(top=True)
             self.post_message(self.Left())
 
@@ -272,8 +284,12 @@ class NeedsYou(Vertical):
 
     def _send(self, text: str) -> None:
         entry = self.entry
-        if entry and entry.question and text:
+        # what was on its way when the question went would answer another one
+        if self.answering and entry and entry.question and text:
             self.post_message(self.Answered(entry.name, entry.question, text))
+            self.leave()
+        elif self.answering and entry is None:
+            self.post_message(self.TooLate())
             self.leave()
 
     def on_answer_input_digit(self, message: AnswerInput.Digit) -> None:
