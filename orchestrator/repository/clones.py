@@ -65,7 +65,7 @@ class Clone(NamedTuple):
 
     @property
     def made(self) -> Path:
-        """There from when the repository is complete until it is collected."""
+        """There from when the repository is complete until it is collected; says the branch it was made for."""
         return self.root / "made"
 
     @property
@@ -113,9 +113,9 @@ def make(worktree: Path, clone: Clone) -> Lender:
             clone.modules.rename(clone.git / "modules")
         clone.link.write_text(f"gitdir: {clone.git}\n", "utf-8", "surrogateescape")
         head = git.ask("symbolic-ref", "--quiet", "HEAD")
-        head = f"ref: {head}" if head else git.run("rev-parse", "HEAD")
-        (clone.git / "HEAD").write_text(f"{head}\n", "utf-8")
-        clone.made.touch()
+        stands = f"ref: {head}" if head else git.run("rev-parse", "HEAD")
+        (clone.git / "HEAD").write_text(f"{stands}\n", "utf-8")
+        clone.made.write_text(f"{head or ''}\n", "utf-8")
         return Lender(common.resolve(), objects, settings)
 
 
@@ -132,7 +132,7 @@ def collect(worktree: Path, clone: Clone, task_id: str, attempt: int) -> str:
     with _alone(clone) as lock:
         trouble = ""
         try:
-            _take(Git(worktree, lock, linked=True), clone, attempt_branch(task_id, attempt), lock)
+            _take(Git(worktree, lock, linked=True), clone, _branch(clone, task_id, attempt), lock)
         except GitLocked:
             raise
         except GitError as error:
@@ -147,6 +147,13 @@ def forget(clone: Clone) -> None:
     """Removes all there is of `clone`, unless something of it was put aside. Raises `CannotWrite`."""
     if not any(path.name.startswith(ASIDE) for path in clone.root.glob("*")):
         trees.remove(clone.root)
+
+
+def _branch(clone: Clone, task_id: str, attempt: int) -> str:
+    """The branch that is the worker's own: of attempt `attempt`, or of the next one, whose start was cut off."""
+    own = attempt_branch(task_id, attempt)
+    made_for = clone.made.read_text("utf-8").strip().removeprefix("refs/heads/")
+    return made_for if made_for.startswith(own.rpartition("/")[0] + "/") else own
 
 
 @contextlib.contextmanager

@@ -192,6 +192,15 @@ def test_collecting_twice_or_after_a_crash_takes_it_once(worker: Worker, monkeyp
     assert (worker.story.git("rev-parse", BRANCH), worker.status()) == (commit, "")
 
 
+def test_a_clone_of_an_attempt_whose_start_was_cut_off_leaves_the_worktree_on_its_branch(worker: Worker) -> None:
+    commit = worker.commit("made")
+    worker.end(1)
+    worker.begin(2)
+    assert worker.end(1) == ""  # of the second one there is nothing yet but this
+    assert worker.story.git("symbolic-ref", "--short", "HEAD", cwd=worker.worktree) == "opsroom/0001/2"
+    assert [worker.story.git("rev-parse", f"opsroom/0001/{number}") for number in (1, 2)] == [commit, commit]
+
+
 def test_a_clone_that_was_half_made_is_nothing_to_collect(worker: Worker) -> None:
     worker.clone.made.unlink()
     assert worker.end() == ""
