@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-agents chaos check format snapshots screen clean
+.PHONY: demo test test-agents chaos crashes check format snapshots screen clean
 
 demo: $(READY)  ## the control room on a real campaign that is really running
 	@$(VENV)/bin/opsroom demo $(DEMO)
@@ -19,6 +19,9 @@ test-agents: $(READY)  ## real codex, claude, … from npm, against a scripted m
 chaos: $(READY)  ## kill everybody at random for minutes; CHAOS_ROUNDS, CHAOS_TASKS, CHAOS_SEED
 	@CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),200) CHAOS_TASKS=$(or $(CHAOS_TASKS),100) CHAOS_SEED=$(CHAOS_SEED) \
 		$(VENV)/bin/pytest -s tests/faults/test_chaos.py
+
+crashes: $(READY)  ## kill an orchestrator before each of the changes it makes in a campaign, one after the other
+	@CRASH_STEP=1 $(VENV)/bin/pytest -n auto tests/faults/test_crash_points.py
 
 check: $(READY)  ## lint, format, types, import contracts
 	@$(VENV)/bin/ruff check .
