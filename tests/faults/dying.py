@@ -19,17 +19,22 @@ from orchestrator.repository.git import Git
 from orchestrator.running import attempts
 from state import files
 
-QUESTIONS = {
-    "rev-parse",
-    "status",
-    "merge-base",
-    "for-each-ref",
-    "symbolic-ref",
-    "ls-files",
-    "log",
-    "diff",
-    "diff-index",
-}
+QUESTIONS = frozenset(
+    [
+        "rev-parse",
+        "status",
+        "merge-base",
+        "for-each-ref",
+        "symbolic-ref",
+        "ls-files",
+        "log",
+        "diff",
+        "diff-index",
+        "var",
+    ]
+)
+AT_A_PACE = frozenset({"lease.toml", "machine.toml"})
+"""What is written however little there is to do."""
 
 
 class Changes:
@@ -55,24 +60,29 @@ class Changes:
         """`function`, each call of which is a change with a `name`; without one it is none."""
 
         def call(*arguments: Any, **more: Any) -> Any:
-            if said := name(*arguments):
+            if said := name(*arguments, **more):
                 self.before(said)
             return function(*arguments, **more)
 
         return call
 
 
-def git_call(git: Git, arguments: tuple[str, ...], *ignored: Any) -> str:
+def git_call(git: Git, arguments: tuple[str, ...], text: str) -> str:
     """What a git call changes, or '' if it only asks."""
     asks = arguments[0] in QUESTIONS or arguments[:2] == ("worktree", "list")
     return "" if asks else f"git {' '.join(arguments[:3])}"
 
 
+def renaming(source: str | Path, target: str | Path, **ignored: Any) -> str:
+    """What a rename changes, or '' for what is written at a pace."""
+    return "" if os.path.basename(target) in AT_A_PACE else f"rename to {target}"
+
+
 def prepare(changes: Changes) -> None:
     """Has all changes counted."""
     for place, name, said in (
-        (os, "rename", lambda source, target, **_: f"rename to {target}"),
-        (os, "link", lambda source, target, **_: f"link {target}"),
+        (os, "rename", renaming),
+        (os, "link", lambda source, target, **more: f"link {target}"),
         (files, "append", lambda root, path, lines: f"append to {path}"),
         (attempts, "_take", lambda lock: "start a supervisor"),
         (Git, "_call_once", git_call),
