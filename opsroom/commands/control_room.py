@@ -23,10 +23,10 @@ IDLE = 900.0
 @click.pass_obj
 def tui(explicit: str | None, readonly: bool, theme: str | None, no_mouse: bool) -> None:
     """Open the control room of this repository. Leaving it touches no worker and no orchestrator."""
+    state = state_dir(explicit)
     check_terminal()
     from tui.app import run
 
-    state = state_dir(explicit)
     launcher = None if readonly else lambda: restart(state)
     run(state, readonly=readonly, theme=theme, mouse=not no_mouse, start_orchestrator=launcher)
 
