@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+# half as many again as cores: most tests wait for processes that they have started
+WORKERS ?= $(shell $(PYTHON) -c 'import os; cores = len(os.sched_getaffinity(0)); print(cores + (cores + 1) // 2)')
 
 .PHONY: demo test test-agents chaos crashes check format snapshots screen clean
 
@@ -9,7 +11,7 @@ demo: $(READY)  ## the control room on a real campaign that is really running
 	@$(VENV)/bin/opsroom demo $(DEMO)
 
 test: $(READY)  ## every test there is, but those of real agents
-	@$(VENV)/bin/pytest -n auto $(TESTS)
+	@$(VENV)/bin/pytest -n $(WORKERS) $(TESTS)
 
 test-agents: $(READY)  ## real codex, claude, … from npm, against a scripted model; AGENTS='codex claude' for some of them
 	@$(VENV)/bin/python -m tests.agents.install $(AGENTS)
